@@ -1,0 +1,40 @@
+//! The HTTP transport: bytes on a socket become calls, and replies become responses.
+//!
+//! It speaks HTTP/1.1 (keep-alive, pipelining) and HTTP/2 (with prior knowledge, or over TLS), keeps
+//! the order of wire protocol §6.1, and answers what the framework itself answers: the origin gate,
+//! probes, static files, malformed requests. What a call means is the pipeline's affair; this crate
+//! reaches it through [`Dispatch`] only.
+//!
+//! The rule of this crate: **whatever arrives on the socket, every request gets exactly one answer or
+//! a closed connection, within bounded time and bounded memory.** A client that is slow, gone, flooding
+//! or malformed costs its own connection and nobody else's.
+#![warn(missing_docs)]
+
+mod answer;
+mod api;
+mod body;
+mod connection;
+mod dispatch;
+mod endpoints;
+mod error;
+mod headers;
+mod input;
+mod io;
+mod ip;
+mod lifecycle;
+mod origin;
+mod path;
+mod rate;
+mod readiness;
+mod seam;
+mod server;
+mod service;
+mod sse;
+mod static_files;
+mod tls;
+
+pub use dispatch::{CorsRejected, Dispatch, HttpRequestEvent};
+pub use endpoints::HostIdentity;
+pub use error::HttpError;
+pub use readiness::{Phase, Readiness};
+pub use server::{Drained, Server, ServerHandle};

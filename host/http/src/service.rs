@@ -1,0 +1,296 @@
+//! One request, in the order of wire protocol §6.1.
+//!
+//! This is the hot path: `GET /api/…` allocates its request id, its route name and its header map, arms
+//! no timer, takes no lock and formats nothing.
+
+use std::borrow::Cow;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::FutureExt;
+use http::header::{ACCEPT_LANGUAGE, ACCESS_CONTROL_ALLOW_ORIGIN, CONNECTION};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
+use hyper::body::Incoming;
+use luckystack_topology::HttpConfig;
+use serde_json::json;
+
+use crate::answer::{Answer, INTERNAL, SYNC_DISABLED, SYNC_INVALID_NAME, SYNC_METHOD, TOO_MANY};
+use crate::body::ReplyBody;
+use crate::dispatch::{CorsRejected, Dispatch, HttpRequestEvent};
+use crate::endpoints::Endpoints;
+use crate::headers::{self, X_LANGUAGE, X_REQUEST_ID};
+use crate::input::{self, InputError};
+use crate::ip::{ProxyTrust, client_ip};
+use crate::lifecycle::{ConnState, RequestGuard};
+use crate::origin::{self, OriginPolicy, Refusal, Verdict};
+use crate::path::decode_path;
+use crate::rate::RequestRate;
+use crate::readiness::Readiness;
+use crate::seam::{self, Caller, Transport};
+use crate::static_files::StaticFiles;
+
+/// Longest request target; what common proxies pass on. Beyond it 414.
+const MAX_TARGET: usize = 8 * 1024;
+const CLOSE: HeaderValue = HeaderValue::from_static("close");
+
+/// What all connections of a server share.
+#[derive(Debug)]
+pub(crate) struct Shared<D> {
+    pub dispatch: D,
+    pub config: HttpConfig,
+    pub headers: HeaderMap,
+    pub origins: OriginPolicy,
+    pub endpoints: Endpoints,
+    pub files: Option<StaticFiles>,
+    pub readiness: Arc<Readiness>,
+    pub trust: ProxyTrust,
+}
+
+/// What the requests of one connection share.
+#[derive(Debug)]
+pub(crate) struct Connection<D> {
+    pub shared: Arc<Shared<D>>,
+    pub state: Arc<ConnState>,
+    /// The peer's address as text.
+    pub peer: Arc<str>,
+    pub rate: Option<RequestRate>,
+}
+
+/// A request that passed the gate.
+pub(crate) struct Admitted<'a> {
+    pub parts: &'a Parts,
+    /// The decoded path.
+    pub path: &'a str,
+    pub id: &'a Arc<str>,
+}
+
+impl<D: Dispatch> Connection<D> {
+    /// Answers one request, whatever it is.
+    pub(crate) async fn respond(self: Arc<Self>, request: Request<Incoming>) -> Response<ReplyBody> {
+        let guard = self.state.begin(request.version() == Version::HTTP_2);
+        let started = tracing::enabled!(tracing::Level::DEBUG).then(Instant::now);
+        let (parts, body) = request.into_parts();
+        if self.rate.as_ref().is_some_and(|rate| !rate.allow()) {
+            return self.reject(parts.version, guard, Answer::from(TOO_MANY).closing());
+        }
+        if parts.uri.path_and_query().is_some_and(|target| target.as_str().len() > MAX_TARGET) {
+            let answer = Answer::text(StatusCode::URI_TOO_LONG, "URI Too Long");
+            return self.reject(parts.version, guard, answer.closing());
+        }
+        // Steps 1 and 2.
+        let Some(path) = decode_path(parts.uri.path()) else {
+            return self.reject(parts.version, guard, Answer::text(StatusCode::BAD_REQUEST, "Bad Request"));
+        };
+        let origin = match self.shared.origins.judge(&parts.method, &path, &parts.headers) {
+            Verdict::Pass(origin) => origin,
+            Verdict::Refuse(refusal) => {
+                self.announce_refusal(refusal, &parts, &path);
+                return self.reject(parts.version, guard, Answer::text(StatusCode::FORBIDDEN, "Forbidden"));
+            }
+        };
+        // Step 3.
+        let (id, id_value) = headers::request_id(&parts.headers);
+        let request = Admitted { parts: &parts, path: &path, id: &id };
+        let handled = self.handle(&request, origin.as_ref(), body);
+        // A panic ends this request and nothing else. Nothing that it could have left half changed is
+        // looked at again: the request's own state dies with it.
+        let answer = AssertUnwindSafe(handled).catch_unwind().await.unwrap_or_else(|panic| {
+            tracing::error!(path = %path, request_id = %id, panic = panic_text(&*panic), "a request panicked");
+            INTERNAL.into()
+        });
+        let mut headers = self.shared.headers.clone();
+        headers.insert(X_REQUEST_ID, id_value);
+        if let Some(origin) = origin {
+            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        }
+        if let Some(started) = started {
+            tracing::debug!(
+                method = %parts.method,
+                path = %path,
+                status = answer.status.as_u16(),
+                request_id = %id,
+                micros = started.elapsed().as_micros() as u64,
+                "answered"
+            );
+        }
+        self.finish(parts.version, guard, headers, answer)
+    }
+
+    /// Steps 4 to 11.
+    async fn handle(&self, request: &Admitted<'_>, origin: Option<&HeaderValue>, body: Incoming) -> Answer {
+        if self.shared.dispatch.has_request_hook()
+            && let Some(stopped) = self.ask_hook(request, origin).await
+        {
+            return stopped;
+        }
+        let method = match request.parts.method {
+            Method::GET => seam::Method::Get,
+            Method::POST => seam::Method::Post,
+            Method::PUT => seam::Method::Put,
+            Method::DELETE => seam::Method::Delete,
+            Method::OPTIONS => return Answer::empty(StatusCode::NO_CONTENT),
+            // §7.4: what a router asks to know whether the host is there.
+            Method::HEAD if request.path == "/" => return Answer::empty(StatusCode::OK),
+            ref other => {
+                let text = format!("method: {other} not supported, use one of: GET, POST, PUT, DELETE");
+                return Answer::text(StatusCode::NOT_FOUND, text);
+            }
+        };
+        if let Some(answer) = self.bodyless(request).await {
+            return answer;
+        }
+        let is_api = request.path.starts_with("/api/");
+        let input = match self.input(request, method, is_api, body).await {
+            Ok(input) => input,
+            Err(error) => return error.into(),
+        };
+        if is_api {
+            self.api(request, method, input).await
+        } else if let Some(name) = request.path.strip_prefix("/sync/") {
+            sync(method, name)
+        } else if let Some(files) = &self.shared.files {
+            files.serve(request.path, &request.parts.headers).await
+        } else {
+            Answer::not_found()
+        }
+    }
+
+    /// Step 4.
+    async fn ask_hook(&self, request: &Admitted<'_>, origin: Option<&HeaderValue>) -> Option<Answer> {
+        let event = HttpRequestEvent {
+            method: request.parts.method.as_str(),
+            url: request.parts.uri.path_and_query().map_or("", |target| target.as_str()),
+            request_id: request.id,
+            origin: origin.and_then(|origin| origin.to_str().ok()),
+            headers: headers::visible(&request.parts.headers),
+        };
+        let stop = self.shared.dispatch.pre_http_request(&event).await?;
+        let status = stop
+            .http_status
+            .and_then(|status| StatusCode::from_u16(status).ok())
+            .filter(|status| !status.is_informational())
+            .unwrap_or(StatusCode::FORBIDDEN);
+        Some(Answer::json(status, json!({ "status": "error", "errorCode": stop.error_code }).to_string()))
+    }
+
+    /// Step 9.
+    async fn bodyless(&self, request: &Admitted<'_>) -> Option<Answer> {
+        let shared = &self.shared;
+        if request.path == "/favicon.ico" {
+            let icon = match &shared.files {
+                Some(files) => files.favicon(&request.parts.headers).await,
+                None => None,
+            };
+            return Some(icon.unwrap_or_else(|| Answer::empty(StatusCode::NOT_FOUND)));
+        }
+        let probe = shared.endpoints.probe(request.path)?;
+        let degraded = shared.dispatch.degraded_services();
+        Some(shared.endpoints.answer(probe, shared.readiness.phase(), &degraded))
+    }
+
+    /// Step 10.
+    async fn input(
+        &self,
+        request: &Admitted<'_>,
+        method: seam::Method,
+        is_api: bool,
+        body: Incoming,
+    ) -> Result<bytes::Bytes, InputError> {
+        let parts = request.parts;
+        if method == seam::Method::Get {
+            return if is_api { input::api_query(parts.uri.query()) } else { Ok(bytes::Bytes::new()) };
+        }
+        let config = &self.shared.config;
+        let media = input::media_type(&parts.headers)?;
+        let body =
+            input::read_body(&parts.headers, body, config.request_body_max_bytes, config.body_read_timeout)
+                .await?;
+        if is_api {
+            return input::api_body(media, body);
+        }
+        input::check_body(media, &body).map(|()| body)
+    }
+
+    /// Who makes this request.
+    pub(crate) fn caller(&self, request: &Admitted<'_>) -> Caller {
+        let headers = &request.parts.headers;
+        let shared = &self.shared;
+        Caller {
+            session: None,
+            ip: client_ip(shared.trust, headers, &self.peer),
+            language: shared.dispatch.negotiate_language(
+                headers::text(headers, X_LANGUAGE),
+                headers::text(headers, ACCEPT_LANGUAGE),
+            ),
+            request_id: Arc::clone(request.id),
+            traceparent: headers::traceparent(headers),
+            transport: Transport::Http,
+        }
+    }
+
+    fn announce_refusal(&self, refusal: Refusal, parts: &Parts, path: &str) {
+        let origin = origin::claimed_text(&parts.headers);
+        tracing::debug!(origin, path, reason = refusal.reason(), "refused an origin");
+        if self.shared.dispatch.has_cors_hook() {
+            self.shared.dispatch.cors_rejected(CorsRejected {
+                origin: origin.map(str::to_owned),
+                normalized_origin: origin.and_then(origin::normalise).map(Cow::into_owned),
+                allowed_origins: self.shared.origins.configured().to_vec(),
+                allow_localhost: self.shared.origins.allow_localhost(),
+                route: path.to_owned(),
+                reason: refusal.reason(),
+            });
+        }
+    }
+
+    /// An answer from before step 3: it carries no common headers.
+    fn reject(&self, version: Version, guard: RequestGuard, answer: Answer) -> Response<ReplyBody> {
+        self.finish(version, guard, HeaderMap::new(), answer)
+    }
+
+    fn finish(
+        &self,
+        version: Version,
+        guard: RequestGuard,
+        mut headers: HeaderMap,
+        mut answer: Answer,
+    ) -> Response<ReplyBody> {
+        answer.put_headers(&mut headers);
+        if answer.close {
+            if version != Version::HTTP_2 {
+                headers.insert(CONNECTION, CLOSE);
+            }
+            self.state.tear_down();
+        }
+        let mut response = Response::new(ReplyBody::new(answer.content, version == Version::HTTP_2, guard));
+        *response.status_mut() = answer.status;
+        *response.headers_mut() = headers;
+        response
+    }
+
+    /// How long a client may take nothing.
+    pub(crate) fn write_patience(&self) -> Duration {
+        self.shared.config.write_timeout
+    }
+}
+
+/// `/sync/…` without a realtime layer (§1.3, §1.10).
+fn sync(method: seam::Method, name: &str) -> Answer {
+    if name.is_empty() {
+        SYNC_INVALID_NAME.into()
+    } else if method != seam::Method::Post {
+        SYNC_METHOD.into()
+    } else {
+        SYNC_DISABLED.into()
+    }
+}
+
+pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+}

@@ -1,0 +1,179 @@
+//! What all services share: engine, imports, cache, lane, and the budget of instances.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use luckystack_topology::ServiceSettings;
+use parking_lot::Mutex;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use wasmtime::Engine;
+use wasmtime::component::Linker;
+
+use crate::cache::{Cache, CacheError};
+use crate::capability::Capability;
+use crate::engine::{self, EngineSettings, Ticker};
+use crate::error::CallError;
+use crate::lane::Lane;
+use crate::plugin::Plugin;
+use crate::service::ServiceRuntime;
+use crate::state::HostState;
+use crate::type_map::TypeMap;
+
+/// The plugin host. One per process; dropping it stops its threads.
+pub struct Runtime {
+    pub(crate) engine: Engine,
+    pub(crate) linker: Linker<HostState>,
+    pub(crate) capabilities: Vec<Box<dyn Capability>>,
+    pub(crate) cache: Option<Cache>,
+    pub(crate) shared: Arc<Shared>,
+    next_service: AtomicU32,
+    _ticker: Ticker,
+}
+
+/// What plugins need of the runtime after they were loaded.
+pub(crate) struct Shared {
+    pub(crate) lane: Arc<Lane>,
+    instances: Arc<Semaphore>,
+    plugins: Mutex<Vec<Weak<Plugin>>>,
+}
+
+/// Why the runtime did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// wasmtime refused the settings, or the machine cannot hold the pool.
+    #[error("the WebAssembly engine did not start: {0:#}")]
+    Engine(wasmtime::Error),
+    /// The compile cache cannot be used.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    /// A thread did not start.
+    #[error("a thread did not start: {0}")]
+    Thread(#[from] std::io::Error),
+    /// A capability could not be prepared.
+    #[error("service {service}: {capability}: {message}")]
+    Capability {
+        /// The service.
+        service: String,
+        /// The capability.
+        capability: &'static str,
+        /// What is wrong.
+        message: String,
+    },
+}
+
+impl Runtime {
+    /// Starts the engine and links `capabilities`. Without `cache_dir`, components are compiled at
+    /// every start.
+    pub fn start(
+        settings: &EngineSettings,
+        capabilities: Vec<Box<dyn Capability>>,
+        cache_dir: Option<&Path>,
+    ) -> Result<Runtime, RuntimeError> {
+        let engine = engine::build(settings).map_err(RuntimeError::Engine)?;
+        let mut linker = Linker::new(&engine);
+        for capability in &capabilities {
+            capability.link(&mut linker).map_err(RuntimeError::Engine)?;
+        }
+        let cache = cache_dir.map(|dir| Cache::open(dir, &engine)).transpose()?;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let shared = Shared {
+            lane: Arc::new(Lane::start(cores)?),
+            instances: Arc::new(Semaphore::new(settings.max_instances as usize)),
+            plugins: Mutex::new(Vec::new()),
+        };
+        let ticker = Ticker::start(&engine, settings.epoch_tick)?;
+        Ok(Runtime {
+            engine,
+            linker,
+            capabilities,
+            cache,
+            shared: Arc::new(shared),
+            next_service: AtomicU32::new(0),
+            _ticker: ticker,
+        })
+    }
+
+    /// Prepares a service: its capabilities read its settings now, so that an impossible one is an
+    /// error here and not at the first request.
+    pub fn service(
+        &self,
+        name: &str,
+        settings: Arc<ServiceSettings>,
+    ) -> Result<Arc<ServiceRuntime>, RuntimeError> {
+        let mut data = TypeMap::default();
+        for capability in &self.capabilities {
+            capability.configure(name, &settings, &mut data).map_err(|message| RuntimeError::Capability {
+                service: name.to_owned(),
+                capability: capability.name(),
+                message,
+            })?;
+        }
+        let id = self.next_service.fetch_add(1, Ordering::Relaxed);
+        Ok(Arc::new(ServiceRuntime::new(id, name, settings, data)))
+    }
+
+    /// Drops idle instances from time to time until the runtime is dropped.
+    pub fn spawn_sweeper(&self) {
+        const PERIOD: Duration = Duration::from_secs(5);
+        let shared = Arc::downgrade(&self.shared);
+        tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(PERIOD);
+            loop {
+                ticks.tick().await;
+                let Some(shared) = shared.upgrade() else { return };
+                let dropped = shared.sweep(Instant::now());
+                if dropped > 0 {
+                    tracing::debug!(dropped, "idle instances dropped");
+                }
+            }
+        });
+    }
+}
+
+impl Shared {
+    pub(crate) fn register(&self, plugin: &Arc<Plugin>) {
+        let mut plugins = self.plugins.lock();
+        plugins.retain(|plugin| plugin.strong_count() > 0);
+        plugins.push(Arc::downgrade(plugin));
+    }
+
+    fn plugins(&self) -> Vec<Arc<Plugin>> {
+        self.plugins.lock().iter().filter_map(Weak::upgrade).collect()
+    }
+
+    fn sweep(&self, now: Instant) -> usize {
+        self.plugins().iter().map(|plugin| plugin.drop_idle(now)).sum()
+    }
+
+    /// A share of the budget for one new instance. When it is used up, the instance that has idled
+    /// longest anywhere makes room; when none idles, this waits until `deadline`.
+    pub(crate) async fn budget(
+        &self,
+        deadline: Instant,
+        service: &ServiceRuntime,
+    ) -> Result<OwnedSemaphorePermit, CallError> {
+        if let Ok(permit) = Arc::clone(&self.instances).try_acquire_owned() {
+            return Ok(permit);
+        }
+        let mut plugins = self.plugins();
+        plugins.sort_by_cached_key(|plugin| plugin.oldest_idle().unwrap_or(deadline));
+        if plugins.iter().any(|plugin| plugin.drop_oldest_idle())
+            && let Ok(permit) = Arc::clone(&self.instances).try_acquire_owned()
+        {
+            return Ok(permit);
+        }
+        let permit = Arc::clone(&self.instances).acquire_owned();
+        match tokio::time::timeout_at(deadline.into(), permit).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) | Err(_) => Err(service.saturated(0)),
+        }
+    }
+}
+
+impl std::fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Runtime").field("cache", &self.cache).finish_non_exhaustive()
+    }
+}
