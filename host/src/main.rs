@@ -1,1 +1,100 @@
-fn main() {}
+//! `luckystack-host`: reads the command line and the configuration, wires the rooms, runs, drains,
+//! stops. Everything that does something lives in the crates beside this one.
+
+mod banner;
+mod boot;
+mod build;
+mod check;
+mod cli;
+mod functions;
+mod logging;
+mod project;
+mod serve;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command, Common};
+use crate::project::{Problem, Project, print_findings};
+use crate::terminal::{count, note};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let mut cli = Cli::parse();
+    logging::install(cli.common.json_logs, cli.common.verbose);
+    if let Some(port) = cli.port {
+        cli.common.set.push(format!("listen.port={port}"));
+    }
+    if let Some(host) = &cli.host {
+        cli.common.set.push(format!("listen.host={:?}", host));
+    }
+    match run(cli).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            note(format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<bool> {
+    let common = &cli.common;
+    match cli.command {
+        Some(Command::Check { json, strict }) => check::run(common, json, strict).await,
+        Some(Command::Functions { json }) => {
+            let Some(mut project) = open(common) else { return Ok(false) };
+            build_missing(&mut project, common).await;
+            let loaded = boot::load(&project).await?;
+            for error in &loaded.skipped {
+                note(error);
+            }
+            functions::print(&loaded, json)?;
+            Ok(loaded.skipped.is_empty())
+        }
+        Some(Command::Build) => {
+            let Some(project) = open(common) else { return Ok(false) };
+            let outcome = build::build(&project, build::Which::All).await;
+            for failure in &outcome.failures {
+                note(failure);
+            }
+            note(format!("{} built, {} failed", count(outcome.built, "plugin"), outcome.failures.len()));
+            Ok(outcome.failures.is_empty())
+        }
+        None => {
+            let Some(project) = open(common) else { return Ok(false) };
+            serve::run(project, common.no_build).await
+        }
+    }
+}
+
+/// Reads the project and prints what is wrong with it; none when that forbids going on.
+fn open(common: &Common) -> Option<Project> {
+    match project::open(common, false) {
+        Ok(project) => {
+            print_findings(&project.findings);
+            Some(project)
+        }
+        Err(Problem::Findings(findings)) => {
+            print_findings(&findings);
+            note("the configuration has errors; `luckystack-host check` lists them");
+            None
+        }
+        Err(Problem::UnknownPreset(message)) => {
+            note(format!("error: {message}"));
+            None
+        }
+    }
+}
+
+async fn build_missing(project: &mut Project, common: &Common) {
+    if common.no_build {
+        return;
+    }
+    for failure in build::build(project, build::Which::Stale).await.failures {
+        note(failure);
+    }
+    project.rediscover();
+}

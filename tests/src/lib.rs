@@ -1,1 +1,32 @@
-//! luckystack-tests
+//! What whole-system tests stand on. The tests are in `tests/system`, the hostile plugins in
+//! `tests/guests`.
+//!
+//! The rule this crate keeps: **a test sees what a user sees.** It starts the real program on real
+//! files, talks to it over sockets, reads what it prints, and ends it with a signal; nothing in here
+//! reaches into the host. What a test waits for is an event (a line, an answer, an exit), never a
+//! span of time; time only bounds how long a failure may take to show.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`guests`] | the Rust guests and example plugins, built once |
+//! | [`forge`] | components made in memory from WebAssembly text: those that no toolchain would make |
+//! | [`project`] | a project in a temporary folder |
+//! | [`host`] | a started host: its address, its output, its end |
+//! | [`client`] | HTTP requests and event streams |
+//! | [`load`] | ordinary load beside an attack, and what became of it |
+
+#![warn(missing_docs)]
+#![expect(clippy::unwrap_used, reason = "a harness: what fails here fails the test, with its line")]
+
+pub mod client;
+pub mod forge;
+pub mod guests;
+pub mod host;
+pub mod load;
+pub mod project;
+
+pub use client::{Answer, Call, Connection};
+pub use forge::{Act, Forge};
+pub use host::Host;
+pub use load::Load;
+pub use project::Project;

@@ -111,9 +111,15 @@ mod tests {
         let event = json!({ "routeName": "api/billing/createInvoice/v1", "reason": "login-required", "ip": "10.0.0.1" });
         let (level, text) = line("apiAuthRejected", &event);
         assert_eq!(level, Level::Warn);
-        assert_eq!(text, "audit: api/billing/createInvoice/v1 rejected anonymous from 10.0.0.1: login-required");
+        assert_eq!(
+            text,
+            "audit: api/billing/createInvoice/v1 rejected anonymous from 10.0.0.1: login-required"
+        );
         let event = json!({ "scope": "ip", "key": "10.0.0.1", "limit": 60 });
-        assert_eq!(line("rateLimitExceeded", &event).1, "audit: ip 10.0.0.1 is over its limit of 60 on any route");
+        assert_eq!(
+            line("rateLimitExceeded", &event).1,
+            "audit: ip 10.0.0.1 is over its limit of 60 on any route"
+        );
     }
 
     #[test]

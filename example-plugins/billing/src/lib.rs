@@ -120,7 +120,13 @@ fn create_invoice(ctx: &Ctx, input: NewInvoice) -> Result<Response<Invoice>, Han
         note: input.note,
     };
     store.set_json(&format!("invoice/{:010}", invoice.number), &invoice)?;
-    log::info!("invoice {} for {} {:?}, asked for by {}", invoice.number, invoice.total, invoice.currency, ctx.ip());
+    log::info!(
+        "invoice {} for {} {:?}, asked for by {}",
+        invoice.number,
+        invoice.total,
+        invoice.currency,
+        ctx.ip()
+    );
     Ok(Response::new(invoice).status(201))
 }
 

@@ -48,7 +48,8 @@ fn invoices_are_listed_newest_first_and_by_customer() {
     for customer in ["Ada", "Bob", "Ada"] {
         create(&input(customer)).unwrap();
     }
-    let numbers = |invoices: Vec<Value>| invoices.iter().map(|invoice| invoice["number"].as_u64()).collect::<Vec<_>>();
+    let numbers =
+        |invoices: Vec<Value>| invoices.iter().map(|invoice| invoice["number"].as_u64()).collect::<Vec<_>>();
     assert_eq!(numbers(list(&json!({}))), [Some(3), Some(2), Some(1)]);
     assert_eq!(numbers(list(&json!({ "customer": "Ada" }))), [Some(3), Some(1)]);
 }

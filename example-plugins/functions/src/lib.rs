@@ -81,9 +81,9 @@ mod tests {
     #[test]
     fn distance_is_that_of_the_haversine_formula() {
         for (from, to, km) in [
-            ([52.3676, 4.9041], [51.9244, 4.4777], 57.23),  // Amsterdam, Rotterdam
+            ([52.3676, 4.9041], [51.9244, 4.4777], 57.23), // Amsterdam, Rotterdam
             ([52.5200, 13.4050], [40.7128, -74.0060], 6385.0), // Berlin, New York
-            ([0.0, 0.0], [0.0, 180.0], 20015.1),            // half way round
+            ([0.0, 0.0], [0.0, 180.0], 20015.1),           // half way round
             ([10.0, 10.0], [10.0, 10.0], 0.0),
         ] {
             let got = distance(Distance { from, to }).unwrap();
@@ -93,7 +93,8 @@ mod tests {
 
     #[test]
     fn distance_refuses_what_is_not_on_the_earth() {
-        let error = testing::call_function(&PLUGIN, "geo/distance", &json!({ "from": [91, 0], "to": [0, 0] }));
+        let error =
+            testing::call_function(&PLUGIN, "geo/distance", &json!({ "from": [91, 0], "to": [0, 0] }));
         let error = error.unwrap_err();
         assert_eq!(error.code(), "geo.invalidPoint");
         assert_eq!(error.params().collect::<Vec<_>>(), [("point", json!("from"))]);

@@ -9,7 +9,7 @@ fn get_all_lists_twenty_vehicles_in_about_two_kilobytes() {
     assert_eq!(answer["result"][0]["id"], "v01");
     assert_eq!(answer["result"][0]["status"], "driving");
     let size = answer.to_string().len();
-    assert!((1500..=2600).contains(&size), "{size} bytes");
+    assert!((1500..=2100).contains(&size), "{size} bytes");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use wasmtime::component::{ComponentType, Lift, Lower};
 use crate::log_line::Severity;
 
 /// `wasi:logging/logging.level`.
+#[expect(dead_code, reason = "only ever lifted from a guest, which the compiler does not see")]
 #[derive(Clone, Copy, Debug, ComponentType, Lift, Lower)]
 #[component(enum)]
 #[repr(u8)]

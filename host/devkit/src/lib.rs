@@ -23,7 +23,7 @@
 //!     output_dir: "example-plugins/vehicles".into(),
 //!     target_dir: "target/guests".into(),
 //! };
-//! if freshness(&request, &request.component()?) != Freshness::Fresh {
+//! if freshness(&request, &request.component()?)? != Freshness::Fresh {
 //!     let toolchain = Toolchain::find_or_install(Language::Rust, &Quiet).await?;
 //!     let built = toolchain.build(&request, &Quiet).await?;
 //!     assert!(built.component.ends_with("vehicles.wasm"));

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, StatusCode};
+use luckystack_pipeline::Reply;
 
 use crate::body::Content;
-use crate::seam::Reply;
 
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 pub(crate) const TEXT: HeaderValue = HeaderValue::from_static("text/plain");
@@ -24,17 +24,20 @@ macro_rules! envelope {
         pub(crate) const $name: Canned = Canned {
             status: $status,
             body: concat!(
-                r#"{"status":"error","httpStatus":"#, $status,
-                r#","message":""#, $code, r#"","errorCode":""#, $code, r#""}"#
+                r#"{"status":"error","httpStatus":"#,
+                $status,
+                r#","message":""#,
+                $code,
+                r#"","errorCode":""#,
+                $code,
+                r#""}"#
             ),
         };
     };
     ($name:ident, $status:literal, $code:literal, bare) => {
         pub(crate) const $name: Canned = Canned {
             status: $status,
-            body: concat!(
-                r#"{"status":"error","message":""#, $code, r#"","errorCode":""#, $code, r#""}"#
-            ),
+            body: concat!(r#"{"status":"error","message":""#, $code, r#"","errorCode":""#, $code, r#""}"#),
         };
     };
 }

@@ -6,12 +6,13 @@ use bytes::Bytes;
 use futures::FutureExt;
 use http::header::{ACCEPT, CACHE_CONTROL, CONNECTION};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
+use luckystack_pipeline::Call;
+use luckystack_topology::{Method, Prefix};
 
 use crate::answer::{API_INVALID_NAME, Answer, HANDLER_FAILED};
 use crate::body::Content;
 use crate::dispatch::Dispatch;
 use crate::input::wants_stream;
-use crate::seam::{Call, Method, Prefix};
 use crate::service::{Admitted, Connection, panic_text};
 use crate::sse::{self, EventStream, Opening};
 
@@ -30,7 +31,7 @@ impl<D: Dispatch> Connection<D> {
             raw_name: raw_name.to_owned(),
             method: Some(method),
             input,
-            caller: self.caller(request),
+            caller: self.caller(&request.parts.headers, request.id),
             sink: None,
         };
         let stream = &self.shared.config.stream;
@@ -48,8 +49,13 @@ impl<D: Dispatch> Connection<D> {
                 }
             };
         }
-        let opening =
-            sse::open(&self.shared.dispatch, call, &self.state, &stream.connected_comment, self.write_patience());
+        let opening = sse::open(
+            &self.shared.dispatch,
+            call,
+            &self.state,
+            &stream.connected_comment,
+            self.write_patience(),
+        );
         match opening.await {
             Opening::Stream(events) => event_stream(events, request.parts.version),
             Opening::Plain(reply) => Answer::reply(reply),
@@ -64,7 +70,10 @@ impl<D: Dispatch> Connection<D> {
 /// Whether `Accept` asks for an event stream: a case-insensitive substring (§3.6).
 fn accepts_events(headers: &HeaderMap) -> bool {
     headers.get_all(ACCEPT).iter().any(|value| {
-        value.as_bytes().windows(EVENT_STREAM.len()).any(|part| part.eq_ignore_ascii_case(EVENT_STREAM.as_bytes()))
+        value
+            .as_bytes()
+            .windows(EVENT_STREAM.len())
+            .any(|part| part.eq_ignore_ascii_case(EVENT_STREAM.as_bytes()))
     })
 }
 

@@ -43,7 +43,10 @@ pub(crate) fn protocols(config: &HttpConfig) -> Protocols {
         .http1()
         .keep_alive(true)
         .half_close(false)
-        .pipeline_flush(true)
+        // Collecting the answers of pipelined requests would save writes, but hyper then holds an
+        // answer back while the next request is still being worked on, and loses it when the
+        // connection ends with requests unread.
+        .pipeline_flush(false)
         .max_buf_size(head)
         .header_read_timeout(None::<Duration>);
     builder

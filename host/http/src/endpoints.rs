@@ -106,9 +106,7 @@ impl Endpoints {
     /// served, so it makes the host neither unready nor unhealthy.
     pub(crate) fn answer(&self, probe: Probe, phase: Phase, degraded: &[String]) -> Answer {
         match probe {
-            Probe::Live => {
-                Answer::json(StatusCode::OK, Bytes::from_static(br#"{"status":"live"}"#))
-            }
+            Probe::Live => Answer::json(StatusCode::OK, Bytes::from_static(br#"{"status":"live"}"#)),
             Probe::Ready => {
                 let (status, word) = match phase {
                     Phase::Ready => (StatusCode::OK, "ready"),

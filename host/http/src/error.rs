@@ -9,7 +9,9 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum HttpError {
     /// The host name of `[listen]` has no address.
-    #[error("cannot listen on host `{host}`: {source}; set `listen.host` (or --host) to an address of this machine, such as 127.0.0.1 or 0.0.0.0")]
+    #[error(
+        "cannot listen on host `{host}`: {source}; set `listen.host` (or --host) to an address of this machine, such as 127.0.0.1 or 0.0.0.0"
+    )]
     Host {
         /// As configured.
         host: String,
@@ -17,7 +19,9 @@ pub enum HttpError {
         source: io::Error,
     },
     /// The address cannot be bound, and not because it is taken.
-    #[error("cannot listen on {address}: {source}; choose another `listen.host` or `listen.port` (--host, --port); ports below 1024 need privileges")]
+    #[error(
+        "cannot listen on {address}: {source}; choose another `listen.host` or `listen.port` (--host, --port); ports below 1024 need privileges"
+    )]
     Bind {
         /// What was tried.
         address: SocketAddr,
@@ -25,7 +29,9 @@ pub enum HttpError {
         source: io::Error,
     },
     /// The port and all that were tried after it are taken.
-    #[error("no free port: {host} ports {first} to {last} are all taken; stop what listens there or choose another with --port (0 takes any free one)")]
+    #[error(
+        "no free port: {host} ports {first} to {last} are all taken; stop what listens there or choose another with --port (0 takes any free one)"
+    )]
     NoFreePort {
         /// As configured.
         host: String,
@@ -35,7 +41,9 @@ pub enum HttpError {
         last: u16,
     },
     /// A configured text cannot be a header.
-    #[error("`{value}` cannot be sent as the header `{header}`: a header is one line of visible ASCII; change it in [http.cors] or [http.security_headers]")]
+    #[error(
+        "`{value}` cannot be sent as the header `{header}`: a header is one line of visible ASCII; change it in [http.cors] or [http.security_headers]"
+    )]
     HeaderValue {
         /// Name of the header.
         header: String,
@@ -55,7 +63,9 @@ pub enum HttpError {
         reason: String,
     },
     /// Certificate and key do not serve together.
-    #[error("the TLS certificate {cert} and the key {key} cannot be used: {reason}; check that the key belongs to the certificate")]
+    #[error(
+        "the TLS certificate {cert} and the key {key} cannot be used: {reason}; check that the key belongs to the certificate"
+    )]
     TlsPair {
         /// The configured certificate.
         cert: PathBuf,
@@ -65,7 +75,9 @@ pub enum HttpError {
         reason: String,
     },
     /// The folder of static files is not there.
-    #[error("the folder of static files {path} cannot be opened: {source}; create it or remove `paths.public`")]
+    #[error(
+        "the folder of static files {path} cannot be opened: {source}; create it or remove `paths.public`"
+    )]
     Public {
         /// The configured folder.
         path: PathBuf,

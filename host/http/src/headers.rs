@@ -22,14 +22,8 @@ pub(crate) const X_LANGUAGE: HeaderName = HeaderName::from_static("x-language");
 pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Headers that no hook sees, because they carry secrets (§6.1 step 4).
-const SECRET: [&str; 6] = [
-    "authorization",
-    "cookie",
-    "set-cookie",
-    "x-csrf-token",
-    "x-test-reset-token",
-    "x-session-based-token",
-];
+const SECRET: [&str; 6] =
+    ["authorization", "cookie", "set-cookie", "x-csrf-token", "x-test-reset-token", "x-session-based-token"];
 
 /// Longest request id taken over from a client (§5.8).
 const MAX_REQUEST_ID: usize = 128;
@@ -71,8 +65,8 @@ pub(crate) fn request_id(headers: &HeaderMap) -> (Arc<str>, HeaderValue) {
     }
     let text = uuid_text(fastrand::u128(..));
     // Only hexadecimal digits and hyphens are in it.
-    let value = HeaderValue::from_maybe_shared(Bytes::copy_from_slice(&text))
-        .unwrap_or(HeaderValue::from_static(""));
+    let value =
+        HeaderValue::from_maybe_shared(Bytes::copy_from_slice(&text)).unwrap_or(HeaderValue::from_static(""));
     (Arc::from(String::from_utf8_lossy(&text)), value)
 }
 

@@ -152,10 +152,9 @@ fn unwrap(object: Bytes) -> Result<Bytes, InputError> {
         let inner = inner.without(STREAM).unwrap_or_else(|| wrapped.as_bytes().to_vec());
         return Ok(Bytes::from(inner));
     }
-    Ok(match members.without(STREAM) {
-        Some(without) => Bytes::from(without),
-        None => object,
-    })
+    let without = members.without(STREAM);
+    drop(members);
+    Ok(without.map_or(object, Bytes::from))
 }
 
 #[cfg(test)]

@@ -26,14 +26,13 @@ mod origin;
 mod path;
 mod rate;
 mod readiness;
-mod seam;
 mod server;
 mod service;
 mod sse;
 mod static_files;
 mod tls;
 
-pub use dispatch::{CorsRejected, Dispatch, HttpRequestEvent};
+pub use dispatch::Dispatch;
 pub use endpoints::HostIdentity;
 pub use error::HttpError;
 pub use readiness::{Phase, Readiness};

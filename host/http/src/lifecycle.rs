@@ -141,7 +141,7 @@ impl ConnState {
         let over = |since: u64, limit: Duration| {
             since != 0 && u128::from(now.saturating_sub(since)) > limit.as_millis()
         };
-        let closing = if self.linger.load(Relaxed) { LINGER.min(patience.write) } else { patience.write };
+        let closing = if self.lingers() { LINGER.min(patience.write) } else { patience.write };
         if over(self.closing_since.load(Relaxed), closing)
             || over(self.blocked_since.load(Relaxed), patience.write)
             || (self.sending.load(Relaxed) > 0 && over(self.progress_at.load(Relaxed), patience.write))
@@ -181,7 +181,8 @@ impl ConnState {
 
     /// Resolves once the connection is to be closed at once.
     pub(crate) async fn killed(&self) {
-        poll_fn(|cx| if self.poll_command(cx) == Command::Kill { Poll::Ready(()) } else { Poll::Pending }).await;
+        poll_fn(|cx| if self.poll_command(cx) == Command::Kill { Poll::Ready(()) } else { Poll::Pending })
+            .await;
     }
 
     /// Bytes arrived.
@@ -218,9 +219,10 @@ impl ConnState {
         self.ask(Command::Drain);
     }
 
-    /// Whether what the client still sends is swallowed.
+    /// Whether what the client still sends is swallowed: after a response that ends the connection,
+    /// and after a head that was refused half read.
     pub(crate) fn lingers(&self) -> bool {
-        self.linger.load(Relaxed)
+        self.linger.load(Relaxed) || self.head_since.load(Relaxed) != 0
     }
 
     /// A part of a response was taken.

@@ -67,9 +67,8 @@ impl OriginPolicy {
         if host.parse::<IpAddr>().is_err() {
             hosts.push(host.to_owned());
         }
-        let own = hosts.iter().flat_map(|host| {
-            ["http", "https"].map(|scheme| format!("{scheme}://{host}:{port}"))
-        });
+        let own =
+            hosts.iter().flat_map(|host| ["http", "https"].map(|scheme| format!("{scheme}://{host}:{port}")));
         let allowed = own
             .chain(configured.iter().cloned())
             .map(|origin| match normalise(origin.trim()) {
@@ -139,9 +138,8 @@ pub(crate) fn normalise(text: &str) -> Option<Cow<'_, str>> {
     let scheme_end = text.find("://")?;
     let scheme = &text[..scheme_end];
     let authority_start = scheme_end + 3;
-    let authority_len = text[authority_start..]
-        .find(['/', '?', '#', '\\'])
-        .unwrap_or(text.len() - authority_start);
+    let authority_len =
+        text[authority_start..].find(['/', '?', '#', '\\']).unwrap_or(text.len() - authority_start);
     let end = authority_start + authority_len;
     let authority = &text[authority_start..end];
     let (host, port) = split_port(authority)?;

@@ -97,7 +97,8 @@ mod tests {
         let seen: Vec<(String, String)> = pairs(b"a=1&b&=x&&c=a+b%20c&d=%zz&e=%ff&a=2=3")
             .map(|(key, value)| (key.into_owned(), value.into_owned()))
             .collect();
-        let expected = [("a", "1"), ("b", ""), ("", "x"), ("c", "a b c"), ("d", "%zz"), ("e", "\u{fffd}"), ("a", "2=3")];
+        let expected =
+            [("a", "1"), ("b", ""), ("", "x"), ("c", "a b c"), ("d", "%zz"), ("e", "\u{fffd}"), ("a", "2=3")];
         assert_eq!(seen, expected.map(|(key, value)| (key.to_owned(), value.to_owned())));
     }
 

@@ -36,7 +36,6 @@ const COMPLAINT_INTERVAL: Duration = Duration::from_secs(10);
 const CUT_OFF: Duration = Duration::from_secs(1);
 
 /// A server that listens and does not answer yet.
-#[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
     local_addr: SocketAddr,
@@ -71,6 +70,12 @@ pub struct Drained {
 #[derive(Debug, Default)]
 struct Complaint {
     last: Option<Instant>,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("url", &self.url()).finish_non_exhaustive()
+    }
 }
 
 impl Server {
@@ -245,7 +250,10 @@ async fn accept<D: Dispatch>(
     let mut id = 0u64;
     loop {
         if places.available_permits() == 0 && full.is_due() {
-            tracing::warn!(max_connections = most, "all connections are taken; new clients wait (http.max_connections)");
+            tracing::warn!(
+                max_connections = most,
+                "all connections are taken; new clients wait (http.max_connections)"
+            );
         }
         // Never closed while this task holds it.
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };

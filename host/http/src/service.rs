@@ -13,12 +13,14 @@ use http::header::{ACCEPT_LANGUAGE, ACCESS_CONTROL_ALLOW_ORIGIN, CONNECTION};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
-use luckystack_topology::HttpConfig;
+use luckystack_pipeline::{CorsRejected, Hook, HttpRequestEvent};
+use luckystack_plugins::{Caller, Transport};
+use luckystack_topology::{HttpConfig, Method as RouteMethod};
 use serde_json::json;
 
 use crate::answer::{Answer, INTERNAL, SYNC_DISABLED, SYNC_INVALID_NAME, SYNC_METHOD, TOO_MANY};
 use crate::body::ReplyBody;
-use crate::dispatch::{CorsRejected, Dispatch, HttpRequestEvent};
+use crate::dispatch::Dispatch;
 use crate::endpoints::Endpoints;
 use crate::headers::{self, X_LANGUAGE, X_REQUEST_ID};
 use crate::input::{self, InputError};
@@ -28,7 +30,6 @@ use crate::origin::{self, OriginPolicy, Refusal, Verdict};
 use crate::path::decode_path;
 use crate::rate::RequestRate;
 use crate::readiness::Readiness;
-use crate::seam::{self, Caller, Transport};
 use crate::static_files::StaticFiles;
 
 /// Longest request target; what common proxies pass on. Beyond it 414.
@@ -120,16 +121,16 @@ impl<D: Dispatch> Connection<D> {
 
     /// Steps 4 to 11.
     async fn handle(&self, request: &Admitted<'_>, origin: Option<&HeaderValue>, body: Incoming) -> Answer {
-        if self.shared.dispatch.has_request_hook()
+        if self.shared.dispatch.has_hook(Hook::PreHttpRequest)
             && let Some(stopped) = self.ask_hook(request, origin).await
         {
             return stopped;
         }
         let method = match request.parts.method {
-            Method::GET => seam::Method::Get,
-            Method::POST => seam::Method::Post,
-            Method::PUT => seam::Method::Put,
-            Method::DELETE => seam::Method::Delete,
+            Method::GET => RouteMethod::Get,
+            Method::POST => RouteMethod::Post,
+            Method::PUT => RouteMethod::Put,
+            Method::DELETE => RouteMethod::Delete,
             Method::OPTIONS => return Answer::empty(StatusCode::NO_CONTENT),
             // §7.4: what a router asks to know whether the host is there.
             Method::HEAD if request.path == "/" => return Answer::empty(StatusCode::OK),
@@ -159,14 +160,17 @@ impl<D: Dispatch> Connection<D> {
 
     /// Step 4.
     async fn ask_hook(&self, request: &Admitted<'_>, origin: Option<&HeaderValue>) -> Option<Answer> {
+        let headers = headers::visible(&request.parts.headers);
+        let caller = self.caller(&request.parts.headers, request.id);
         let event = HttpRequestEvent {
             method: request.parts.method.as_str(),
             url: request.parts.uri.path_and_query().map_or("", |target| target.as_str()),
             request_id: request.id,
             origin: origin.and_then(|origin| origin.to_str().ok()),
-            headers: headers::visible(&request.parts.headers),
+            headers: &headers,
+            ip: &caller.ip,
         };
-        let stop = self.shared.dispatch.pre_http_request(&event).await?;
+        let stop = self.shared.dispatch.pre_http_request(&event, &caller).await?;
         let status = stop
             .http_status
             .and_then(|status| StatusCode::from_u16(status).ok())
@@ -194,12 +198,12 @@ impl<D: Dispatch> Connection<D> {
     async fn input(
         &self,
         request: &Admitted<'_>,
-        method: seam::Method,
+        method: RouteMethod,
         is_api: bool,
         body: Incoming,
     ) -> Result<bytes::Bytes, InputError> {
         let parts = request.parts;
-        if method == seam::Method::Get {
+        if method == RouteMethod::Get {
             return if is_api { input::api_query(parts.uri.query()) } else { Ok(bytes::Bytes::new()) };
         }
         let config = &self.shared.config;
@@ -214,8 +218,7 @@ impl<D: Dispatch> Connection<D> {
     }
 
     /// Who makes this request.
-    pub(crate) fn caller(&self, request: &Admitted<'_>) -> Caller {
-        let headers = &request.parts.headers;
+    pub(crate) fn caller(&self, headers: &HeaderMap, id: &Arc<str>) -> Caller {
         let shared = &self.shared;
         Caller {
             session: None,
@@ -224,7 +227,7 @@ impl<D: Dispatch> Connection<D> {
                 headers::text(headers, X_LANGUAGE),
                 headers::text(headers, ACCEPT_LANGUAGE),
             ),
-            request_id: Arc::clone(request.id),
+            request_id: Arc::clone(id),
             traceparent: headers::traceparent(headers),
             transport: Transport::Http,
         }
@@ -233,15 +236,17 @@ impl<D: Dispatch> Connection<D> {
     fn announce_refusal(&self, refusal: Refusal, parts: &Parts, path: &str) {
         let origin = origin::claimed_text(&parts.headers);
         tracing::debug!(origin, path, reason = refusal.reason(), "refused an origin");
-        if self.shared.dispatch.has_cors_hook() {
-            self.shared.dispatch.cors_rejected(CorsRejected {
-                origin: origin.map(str::to_owned),
+        if self.shared.dispatch.has_hook(Hook::CorsRejected) {
+            let caller = self.caller(&parts.headers, &headers::request_id(&parts.headers).0);
+            let event = CorsRejected {
+                origin: origin.unwrap_or_default().to_owned(),
                 normalized_origin: origin.and_then(origin::normalise).map(Cow::into_owned),
                 allowed_origins: self.shared.origins.configured().to_vec(),
                 allow_localhost: self.shared.origins.allow_localhost(),
                 route: path.to_owned(),
-                reason: refusal.reason(),
-            });
+                reason: refusal.reason().to_owned(),
+            };
+            self.shared.dispatch.cors_rejected(event, caller);
         }
     }
 
@@ -277,10 +282,10 @@ impl<D: Dispatch> Connection<D> {
 }
 
 /// `/sync/…` without a realtime layer (§1.3, §1.10).
-fn sync(method: seam::Method, name: &str) -> Answer {
+fn sync(method: RouteMethod, name: &str) -> Answer {
     if name.is_empty() {
         SYNC_INVALID_NAME.into()
-    } else if method != seam::Method::Post {
+    } else if method != RouteMethod::Post {
         SYNC_METHOD.into()
     } else {
         SYNC_DISABLED.into()

@@ -19,13 +19,15 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use luckystack_pipeline::json::single_line;
+use luckystack_pipeline::{Call, Reply};
+use luckystack_plugins::StreamSink;
+use luckystack_plugins::call::SinkFuture;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::answer::HANDLER_FAILED;
 use crate::dispatch::Dispatch;
 use crate::lifecycle::{ConnState, SendingMark};
-use crate::seam::{Call, Reply, SinkFuture, StreamSink};
 
 /// Chunks that wait for the client before `emit` does: enough that a handler and the network work at
 /// the same time, few enough that a stalled client holds little.
@@ -59,8 +61,8 @@ pub(crate) struct EventStream {
 enum Phase {
     /// More chunks, or the end of the call.
     Running(RunningCall),
-    /// The client, to take the last event.
-    Last(SendingMark),
+    /// The client, to take the last event; the mark says so to the sweeper.
+    Last { _mark: SendingMark },
     /// Nothing.
     Over,
 }
@@ -94,8 +96,7 @@ pub(crate) async fn open<D: Dispatch>(
         (reply, state.sending())
     }));
     // From here on the call ends when this future, or the stream made of it, is dropped.
-    let mut stream =
-        EventStream { chunks, ahead: BytesMut::new(), phase: Phase::Over, aborted };
+    let mut stream = EventStream { chunks, ahead: BytesMut::new(), phase: Phase::Over, aborted };
     let ended = tokio::select! {
         biased;
         Some(chunk) = stream.chunks.recv() => {
@@ -155,7 +156,7 @@ impl EventStream {
         self.phase = match ended {
             Ok((reply, mark)) => {
                 self.push("final", &reply.body);
-                Phase::Last(mark)
+                Phase::Last { _mark: mark }
             }
             Err(_) => {
                 self.push("error", HANDLER_FAILED.body.as_bytes());
@@ -185,7 +186,7 @@ impl EventStream {
         }
         match self.phase {
             Phase::Running(_) => Poll::Pending,
-            Phase::Last(_) | Phase::Over => {
+            Phase::Last { .. } | Phase::Over => {
                 self.phase = Phase::Over;
                 Poll::Ready(None)
             }

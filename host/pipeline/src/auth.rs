@@ -76,9 +76,7 @@ pub enum AuthFailure {
         reason: &'static str,
     },
     /// A condition's key is not in the session.
-    #[error(
-        "the session has no key `{key}`: correct the route's auth rule, or store that key with the user"
-    )]
+    #[error("the session has no key `{key}`: correct the route's auth rule, or store that key with the user")]
     InvalidCondition {
         /// The condition's key.
         key: String,

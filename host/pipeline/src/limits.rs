@@ -146,11 +146,9 @@ impl RateLimiter {
         if table.len() >= self.per_shard {
             make_room(&mut table, self.window, now);
         }
-        table.insert_unique(
-            hash,
-            Window { key: key.into(), hash, started: now, count: 1 },
-            |window| window.hash,
-        );
+        table.insert_unique(hash, Window { key: key.into(), hash, started: now, count: 1 }, |window| {
+            window.hash
+        });
         Decision::Allowed
     }
 
@@ -174,8 +172,7 @@ impl RateLimiter {
     pub fn forget(&self, key: &str) {
         let hash = self.hasher.hash_one(key);
         let mut table = self.shard(hash).lock();
-        if let Entry::Occupied(entry) =
-            table.entry(hash, |window| *window.key == *key, |window| window.hash)
+        if let Entry::Occupied(entry) = table.entry(hash, |window| *window.key == *key, |window| window.hash)
         {
             entry.remove();
         }

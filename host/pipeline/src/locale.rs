@@ -324,7 +324,11 @@ impl Loader<'_> {
                 let Ok(value) = cursor.string() else { return };
                 let text = self.decode(value).into_owned();
                 if self.texts.insert(code.as_str().into(), text.into()).is_some() {
-                    self.problem(start, format!("`{code}` is defined twice"), "keep one of them; the last is used");
+                    self.problem(
+                        start,
+                        format!("`{code}` is defined twice"),
+                        "keep one of them; the last is used",
+                    );
                 }
                 return;
             }

@@ -4,10 +4,9 @@
 //! component's type holds the interfaces that `plugin!` exported and no others; imports that nothing
 //! calls fall away when the component is made.
 #![allow(missing_docs, missing_debug_implementations, clippy::all)]
-#![expect(unsafe_code, reason = "the canonical ABI passes pointers; all of it is generated")]
 
 macro_rules! world {
-    ($module:ident, $world:literal, $export:literal) => {
+    ($module:ident, $world:literal, $export:literal $(, $with:literal)?) => {
         pub mod $module {
             wit_bindgen::generate!({
                 path: "../../wit",
@@ -16,7 +15,7 @@ macro_rules! world {
                 pub_export_macro: true,
                 default_bindings_module: "::luckystack::__private::bindings",
                 runtime_path: "::luckystack::__private::rt",
-                with: { "luckystack:plugin/types@0.1.0": ::luckystack::__private::bindings::imports::luckystack::plugin::types },
+                with: { $($with: ::luckystack::__private::bindings::imports::luckystack::plugin::types)? },
             });
         }
     };
@@ -33,9 +32,9 @@ pub mod imports {
 }
 
 world!(manifest, "manifest", "export_manifest");
-world!(api, "api-handlers", "export_api");
-world!(sync_server, "sync-server-handlers", "export_sync_server");
-world!(sync_client, "sync-client-handlers", "export_sync_client");
-world!(hooks, "hook-handlers", "export_hooks");
-world!(functions, "function-provider", "export_functions");
-world!(error_formatter, "error-formatting", "export_error_formatter");
+world!(api, "api-handlers", "export_api", "luckystack:plugin/types@0.1.0");
+world!(sync_server, "sync-server-handlers", "export_sync_server", "luckystack:plugin/types@0.1.0");
+world!(sync_client, "sync-client-handlers", "export_sync_client", "luckystack:plugin/types@0.1.0");
+world!(hooks, "hook-handlers", "export_hooks", "luckystack:plugin/types@0.1.0");
+world!(functions, "function-provider", "export_functions", "luckystack:plugin/types@0.1.0");
+world!(error_formatter, "error-formatting", "export_error_formatter", "luckystack:plugin/types@0.1.0");

@@ -49,7 +49,10 @@ impl fmt::Display for Error {
         match self {
             Self::Host(message) => write!(f, "configuration cannot be read: {message}"),
             Self::Missing(key) => {
-                write!(f, "configuration value `{key}` is missing; set it under `[service.NAME.config]` of the preset")
+                write!(
+                    f,
+                    "configuration value `{key}` is missing; set it under `[service.NAME.config]` of the preset"
+                )
             }
             Self::Invalid { key, reason } => write!(f, "configuration value `{key}`: {reason}"),
         }

@@ -123,7 +123,11 @@ impl Ctx {
     /// # Errors
     /// The function's own; `functions.notFound` when nobody provides it; internal when the arguments or
     /// the result do not fit their types.
-    pub fn call_function<A: Serialize, R: DeserializeOwned>(&self, name: &str, args: &A) -> Result<R, HandlerError> {
+    pub fn call_function<A: Serialize, R: DeserializeOwned>(
+        &self,
+        name: &str,
+        args: &A,
+    ) -> Result<R, HandlerError> {
         functions::call(name, args)
     }
 }

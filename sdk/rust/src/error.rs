@@ -172,4 +172,22 @@ macro_rules! param_from {
     )*};
 }
 
-param_from!(&str, &String, String, Cow<'_, str>, bool, u8, u16, u32, u64, usize, i8, i16, i32, i64, isize, f32, f64);
+param_from!(
+    &str,
+    &String,
+    String,
+    Cow<'_, str>,
+    bool,
+    u8,
+    u16,
+    u32,
+    u64,
+    usize,
+    i8,
+    i16,
+    i32,
+    i64,
+    isize,
+    f32,
+    f64
+);

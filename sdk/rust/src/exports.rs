@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use crate::bindings;
 use crate::bindings::imports::luckystack::plugin::types;
-use crate::handler::{self, Plugin};
+use crate::descriptor::Plugin;
+use crate::handler;
 use crate::outcome::Decision;
 use crate::sync::{self, Batch};
 use crate::{Caller, Ctx, ErrorEvent, HandlerError, Recipient, Session, Transport};
@@ -26,7 +27,13 @@ pub fn api(plugin: &Plugin, route: String, caller: types::Caller, input: &[u8]) 
 }
 
 /// `sync-server.call`.
-pub fn sync_server(plugin: &Plugin, route: String, caller: types::Caller, room: String, input: &[u8]) -> Answer {
+pub fn sync_server(
+    plugin: &Plugin,
+    route: String,
+    caller: types::Caller,
+    room: String,
+    input: &[u8],
+) -> Answer {
     crate::panic::install_hook();
     handler::dispatch_sync_server(plugin, ctx(route, Some(room), caller), input).map_err(error)
 }
@@ -56,7 +63,11 @@ pub fn sync_client(
 }
 
 /// `hooks.handle`.
-pub fn hook(plugin: &Plugin, name: &str, payload: &[u8]) -> bindings::hooks::exports::luckystack::plugin::hooks::Outcome {
+pub fn hook(
+    plugin: &Plugin,
+    name: &str,
+    payload: &[u8],
+) -> bindings::hooks::exports::luckystack::plugin::hooks::Outcome {
     use bindings::hooks::exports::luckystack::plugin::hooks::{Outcome, Stop};
     crate::panic::install_hook();
     match handler::dispatch_hook(plugin, name, payload).0 {

@@ -255,7 +255,9 @@ pub(crate) fn target(url: &str) -> Result<Target<'_>, Error> {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Url(url) => write!(f, "`{url}` is not an address of the form http(s)://host/path, without a user"),
+            Self::Url(url) => {
+                write!(f, "`{url}` is not an address of the form http(s)://host/path, without a user")
+            }
             Self::Header(name) => write!(f, "the header `{name}` is not valid or may not be set"),
             Self::Body(reason) => write!(f, "the body does not fit: {reason}"),
             Self::Denied(url) => {

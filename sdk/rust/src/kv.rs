@@ -70,7 +70,9 @@ impl Store {
     /// # Errors
     /// When the store fails or the value does not fit `T`.
     pub fn get_json<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
-        self.get(key)?.map(|bytes| serde_json::from_slice(&bytes).map_err(|error| value_error(key, &error))).transpose()
+        self.get(key)?
+            .map(|bytes| serde_json::from_slice(&bytes).map_err(|error| value_error(key, &error)))
+            .transpose()
     }
 
     /// Stores a value under `key`, as JSON.

@@ -50,12 +50,15 @@ extern crate self as luckystack;
 #[cfg(all(target_family = "wasm", feature = "allocator"))]
 mod allocator;
 #[cfg(target_family = "wasm")]
-mod bindings;
+#[doc(hidden)]
+pub mod bindings;
 pub mod config;
 mod ctx;
+mod descriptor;
 mod error;
 #[cfg(target_family = "wasm")]
-mod exports;
+#[doc(hidden)]
+pub mod exports;
 pub mod functions;
 mod handler;
 mod host;
@@ -90,8 +93,9 @@ pub use throttle::StreamThrottle;
 /// Everything a handler file needs: `use luckystack::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Ctx, Empty, ErrorEvent, Flat, HandlerError, Outcome, Recipient, Response, StreamThrottle, api, config,
-        error, error_formatter, function, functions, hook, http, kv, log, random, sync_client, sync_server, time,
+        Ctx, Empty, ErrorEvent, Flat, HandlerError, Outcome, Recipient, Response, StreamThrottle, api,
+        config, error, error_formatter, function, functions, hook, http, kv, log, random, sync_client,
+        sync_server, time,
     };
     pub use schemars::JsonSchema;
     pub use serde::{Deserialize, Serialize};
@@ -101,13 +105,12 @@ pub mod prelude {
 /// What the macros expand to. Not part of the public interface.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::descriptor::{Api, ErrorFormatter, Function, Hook, Plugin, Route};
+    pub use crate::handler::{call_api, call_function, call_hook};
+    pub use crate::manifest::{input_schema, output_schema, reply_schema};
+    pub use crate::sync::{Batch, Read, SyncClient, Unread, call_sync_client};
     #[cfg(target_family = "wasm")]
     pub use crate::{bindings, exports};
-    pub use crate::handler::{
-        Api, ErrorFormatter, Function, Hook, Plugin, Route, call_api, call_function, call_hook, input_schema,
-        output_schema, reply_schema,
-    };
-    pub use crate::sync::{Batch, Read, SyncClient, Unread, call_sync_client};
     pub use luckystack_macros::__plugin_exports as plugin_exports;
     #[cfg(target_family = "wasm")]
     pub use wit_bindgen::rt;

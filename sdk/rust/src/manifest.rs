@@ -7,7 +7,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
-use crate::handler::{Plugin, Route};
+use crate::descriptor::{Plugin, Route};
 use crate::reply::{Output, Reply};
 
 /// The schema of what a handler reads.

@@ -53,7 +53,10 @@ impl Outcome {
     ///
     /// # Errors
     /// When `output` has no JSON form.
-    pub fn override_output(code: impl Into<Cow<'static, str>>, output: &impl Serialize) -> Result<Self, serde_json::Error> {
+    pub fn override_output(
+        code: impl Into<Cow<'static, str>>,
+        output: &impl Serialize,
+    ) -> Result<Self, serde_json::Error> {
         let override_output = Some(serde_json::to_vec(output)?);
         Ok(Self(Decision::Stop { code: code.into(), status: None, override_output }))
     }

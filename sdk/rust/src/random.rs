@@ -26,7 +26,10 @@ mod backend {
     /// # Safety
     /// `dest` is valid for writes of `len` bytes; getrandom promises it.
     #[unsafe(no_mangle)]
-    unsafe extern "Rust" fn __getrandom_v03_custom(dest: *mut u8, len: usize) -> Result<(), getrandom::Error> {
+    unsafe extern "Rust" fn __getrandom_v03_custom(
+        dest: *mut u8,
+        len: usize,
+    ) -> Result<(), getrandom::Error> {
         let bytes = super::bytes(len);
         // SAFETY: `bytes` holds `len` bytes that cannot overlap `dest`.
         unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), dest, len) };

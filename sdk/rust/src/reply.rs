@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use schemars::{JsonSchema, Schema};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use crate::HandlerError;
@@ -16,7 +16,7 @@ const FIRST_CAPACITY: usize = 4096;
 const HEAD: &[u8] = br#"{"status":"success""#;
 
 /// No input, or nothing to say: `{}`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Empty {}
 
 /// A result with an HTTP status or further keys beside it.
@@ -75,6 +75,20 @@ pub trait Reply {
     fn into_result(self) -> Result<Self::Success, HandlerError>;
 }
 
+impl JsonSchema for Empty {
+    fn schema_name() -> Cow<'static, str> {
+        "Empty".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "object" })
+    }
+}
+
 impl<T> Response<T> {
     /// This result, status 200, no further keys.
     pub fn new(result: T) -> Self {
@@ -98,7 +112,9 @@ impl<T> Response<T> {
         value: impl Serialize,
     ) -> Result<Self, serde_json::Error> {
         let key = key.into();
-        if matches!(&*key, "status" | "httpStatus" | "result") || self.extra.iter().any(|(known, _)| *known == key) {
+        if matches!(&*key, "status" | "httpStatus" | "result")
+            || self.extra.iter().any(|(known, _)| *known == key)
+        {
             return Err(serde::ser::Error::custom(format_args!("the answer already has the key `{key}`")));
         }
         let value = serde_json::to_vec(&value)?;
@@ -165,7 +181,9 @@ impl<T: Serialize> Output for Flat<T> {
         serde_json::to_writer(&mut *out, &self.0)?;
         let object = &out[start..];
         if object.first() != Some(&b'{') {
-            return Err(HandlerError::internal("`Flat` holds a value that is not an object; return it as it is"));
+            return Err(HandlerError::internal(
+                "`Flat` holds a value that is not an object; return it as it is",
+            ));
         }
         let reserved: Reserved = serde_json::from_slice(object)?;
         if reserved.status.is_some() || reserved.http_status.is_some() {

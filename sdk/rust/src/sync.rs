@@ -7,9 +7,10 @@ use std::rc::Rc;
 
 use serde::de::DeserializeOwned;
 
-use crate::handler::{Plugin, Route, Success, settle};
-use crate::reply::{Output, Reply, success};
 use crate::HandlerError;
+use crate::descriptor::{Plugin, Route};
+use crate::handler::{Success, settle};
+use crate::reply::{Output, Reply, success};
 
 /// One receiver of a fanout.
 #[derive(Clone)]
@@ -30,8 +31,11 @@ pub struct Batch {
 /// The client half of a sync handler.
 #[derive(Debug)]
 pub struct SyncClient {
+    /// Where it stands.
     pub route: Route,
+    /// Runs it for a batch: one result a recipient, in their order.
     pub call: fn(&Batch) -> Vec<Result<Vec<u8>, HandlerError>>,
+    /// Schema of its result.
     pub output: fn() -> Option<schemars::Schema>,
 }
 
@@ -100,8 +104,9 @@ impl ServerHalf for Unread {
 
 impl<S: DeserializeOwned> ServerHalf for Read<S> {
     fn decode(server_output: &[u8]) -> Result<Self, HandlerError> {
-        let success: Success<S> = serde_json::from_slice(server_output)
-            .map_err(|error| HandlerError::internal(format_args!("`result` of the server output: {error}")))?;
+        let success: Success<S> = serde_json::from_slice(server_output).map_err(|error| {
+            HandlerError::internal(format_args!("`result` of the server output: {error}"))
+        })?;
         Ok(Self(success.result))
     }
 }
@@ -138,7 +143,11 @@ where
 }
 
 /// Answers one call of the export `sync-client`.
-pub fn dispatch_sync_client(plugin: &Plugin, route: &str, batch: &Batch) -> Vec<Result<Vec<u8>, HandlerError>> {
+pub fn dispatch_sync_client(
+    plugin: &Plugin,
+    route: &str,
+    batch: &Batch,
+) -> Vec<Result<Vec<u8>, HandlerError>> {
     match plugin.sync_clients.iter().find(|half| half.route.is("sync/", plugin.service, route)) {
         Some(half) => (half.call)(batch),
         None => {

@@ -33,7 +33,7 @@ use crate::outcome::Decision;
 use crate::sync::{Batch, dispatch_sync_client};
 use crate::{Caller, Ctx, ErrorEvent, HandlerError, Recipient, Session, Transport, http as requests};
 
-pub use crate::handler::Plugin;
+pub use crate::descriptor::Plugin;
 
 /// A call in the making.
 #[derive(Debug)]
@@ -129,11 +129,14 @@ pub fn broadcasts<T: DeserializeOwned>() -> Vec<T> {
 /// When a chunk does not fit `T`.
 #[must_use]
 pub fn streamed_to<T: DeserializeOwned>(token: &str) -> Vec<T> {
-    take_chunks(|audience| matches!(audience, Audience::Tokens(tokens) if tokens.iter().any(|known| known == token)))
+    take_chunks(
+        |audience| matches!(audience, Audience::Tokens(tokens) if tokens.iter().any(|known| known == token)),
+    )
 }
 
 fn take_chunks<T: DeserializeOwned>(wanted: impl Fn(&Audience) -> bool) -> Vec<T> {
-    let (taken, kept) = with(|host| std::mem::take(&mut host.chunks)).into_iter().partition(|(to, _)| wanted(to));
+    let (taken, kept) =
+        with(|host| std::mem::take(&mut host.chunks)).into_iter().partition(|(to, _)| wanted(to));
     with(|host| host.chunks = kept);
     let taken: Vec<(Audience, Vec<u8>)> = taken;
     taken

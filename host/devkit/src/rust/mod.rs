@@ -5,10 +5,12 @@ mod cargo;
 mod find;
 mod inputs;
 mod install;
+mod owners;
 mod package;
 
-use std::fs;
-use std::time::Instant;
+use std::fs::{self, File};
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::component;
 use crate::error::BuildError;
@@ -72,14 +74,17 @@ pub(crate) async fn build_all(
     results.into_iter().map(|result| result.expect("each request is in one batch or failed before")).collect()
 }
 
-/// Jobs that one run of cargo can do: of one workspace and target folder, and with distinct library
-/// names, because cargo writes `<library>.wasm` of each into one folder.
+/// Jobs that one run of cargo can do: of one workspace and target folder, with distinct library names,
+/// because cargo writes `<library>.wasm` of each into one folder, and cdylibs only (see
+/// [`cargo::build`]).
 fn batches(jobs: Vec<Job<'_>>) -> Vec<Vec<Job<'_>>> {
     let mut batches: Vec<Vec<Job<'_>>> = Vec::new();
     for job in jobs {
         let fits = |batch: &&mut Vec<Job<'_>>| {
             batch.iter().all(|other| {
-                other.package.workspace == job.package.workspace
+                !other.package.also_library
+                    && !job.package.also_library
+                    && other.package.workspace == job.package.workspace
                     && other.request.target_dir == job.request.target_dir
                     && other.package.library != job.package.library
             })
@@ -99,21 +104,20 @@ async fn build_batch(
 ) -> Vec<(usize, Result<Built, BuildError>)> {
     let names: Vec<String> = batch.iter().map(|job| job.package.name.clone()).collect();
     let target_dir = &batch[0].request.target_dir;
-    progress.event(Event::Compiling { plugins: &names });
 
     let all = |make: &dyn Fn(&Job<'_>) -> BuildError| {
         batch.iter().map(|job| (job.index, Err(make(job)))).collect::<Vec<_>>()
     };
-    // Taken before the compiler reads anything: see `component::write`.
-    let began = match now_on_disk(target_dir) {
-        Ok(began) => began,
+    let (_turn, began) = match start(target_dir, progress).await {
+        Ok(started) => started,
         Err(error) => {
             return all(&|job| {
                 BuildError::io(&job.package.name, "create files in", target_dir)(copy_error(&error))
             });
         }
     };
-    let start = Instant::now();
+    progress.event(Event::Compiling { plugins: &names });
+    let clock = Instant::now();
     let packages: Vec<&Package> = batch.iter().map(|job| &job.package).collect();
     let outcome = match cargo::build(&packages, target_dir, toolchain, progress).await {
         Ok(outcome) => outcome,
@@ -125,7 +129,7 @@ async fn build_batch(
             });
         }
     };
-    let compile = start.elapsed();
+    let compile = clock.elapsed();
     tracing::debug!(plugins = ?names, ?compile, success = outcome.success, "cargo ended");
 
     let mut results = Vec::with_capacity(batch.len());
@@ -136,12 +140,19 @@ async fn build_batch(
     results
 }
 
+/// Waits for the build's turn in the target folder and takes the time, which must be before the
+/// compiler reads anything: see [`component::write`].
+async fn start(target_dir: &Path, progress: &dyn Progress) -> std::io::Result<(File, SystemTime)> {
+    let turn = owners::turn(target_dir, progress).await?;
+    Ok((turn, now_on_disk(target_dir)?))
+}
+
 /// From cargo's artifact to the component in its place.
 async fn finish(
     job: &Job<'_>,
     outcome: &Outcome,
-    began: std::time::SystemTime,
-    compile: std::time::Duration,
+    began: SystemTime,
+    compile: Duration,
     progress: &dyn Progress,
 ) -> Result<Built, BuildError> {
     let plugin = job.package.name.as_str();

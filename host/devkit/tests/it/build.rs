@@ -154,18 +154,46 @@ async fn plugins_of_one_workspace_are_compiled_by_one_run_of_cargo_and_one_failu
 }
 
 #[tokio::test]
-async fn plugins_of_different_workspaces_that_share_a_name_do_not_mix() {
-    let text = |answer| format!("#[unsafe(no_mangle)]\npub extern \"C\" fn {answer}() {{}}\n");
-    let (first, second) =
-        (Sources::package("same", &text("first")), Sources::package("same", &text("second")));
-    let requests = [first.request(""), second.request("")];
+async fn a_plugin_that_is_also_a_rust_library_is_optimised_like_one_that_is_not() {
+    let library = "#[unsafe(no_mangle)]\npub extern \"C\" fn answer(n: u32) -> usize {\n\
+                   let text: Vec<String> = (0..n).map(|n| format!(\"{n:?} {:.2}\", f64::from(n))).collect();\n\
+                   text.join(\",\").len()\n}\n";
+    let both = manifest("both-kinds", "").replace("[\"cdylib\"]", "[\"cdylib\", \"rlib\"]");
+    let sources = Sources::new()
+        .file("Cargo.toml", "[workspace]\nmembers = [\"one\", \"both\"]\nresolver = \"3\"\n")
+        .file("one/Cargo.toml", &manifest("one-kind", ""))
+        .file("one/src/lib.rs", library)
+        .file("both/Cargo.toml", &both)
+        .file("both/src/lib.rs", library);
+    let requests = ["one", "both"].map(|dir| sources.request(dir));
     let results = toolchain().await.build_all(&requests, &Quiet).await;
-    for (result, own) in results.into_iter().zip(["first", "second"]) {
-        let bytes = fs::read(result.unwrap().component).unwrap();
-        let found = ["first", "second"]
-            .into_iter()
-            .filter(|name| bytes.windows(name.len()).any(|window| window == name.as_bytes()));
-        assert_eq!(found.collect::<Vec<_>>(), [own]);
+    let sizes: Vec<u64> = results.into_iter().map(|result| result.unwrap().bytes).collect();
+    // Only the name differs. Without link-time optimisation it would be many kilobytes.
+    assert!(sizes[0].abs_diff(sizes[1]) < 100, "{sizes:?}");
+}
+
+#[tokio::test]
+async fn plugins_of_different_workspaces_that_share_names_do_not_mix() {
+    // Cargo tells neither the two plugins apart nor the two packages `model` within them.
+    let plugin = |name: &str| {
+        let depends = "[dependencies]\nmodel = { path = \"model\" }\n";
+        let model = "[package]\nname = \"model\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
+        let library = "#[unsafe(no_mangle)]\npub extern \"C\" fn cabi_NAME() -> u32 { model::NAME() }\n";
+        Sources::new()
+            .file("Cargo.toml", &manifest("same", depends))
+            .file("src/lib.rs", &library.replace("NAME", name))
+            .file("model/Cargo.toml", model)
+            .file("model/src/lib.rs", &format!("pub fn {name}() -> u32 {{ 1 }}"))
+    };
+    let (first, second) = (plugin("first"), plugin("second"));
+    let requests = [first.request(""), second.request(""), first.request("")];
+    let results = toolchain().await.build_all(&requests, &Quiet).await;
+    for (result, changed) in results.into_iter().zip([true, true, false]) {
+        assert_eq!(result.unwrap().changed, changed);
+    }
+    for (sources, own) in [(first, "cabi_first"), (second, "cabi_second")] {
+        let bytes = fs::read(sources.path("out/same.wasm")).unwrap();
+        assert!(bytes.windows(own.len()).any(|window| window == own.as_bytes()), "{own}");
     }
 }
 

@@ -4,11 +4,20 @@ use super::*;
 
 fn policy(bound: &str, configured: &[&str], allow_localhost: bool) -> OriginPolicy {
     let configured: Vec<String> = configured.iter().map(|origin| (*origin).to_owned()).collect();
-    OriginPolicy::new(bound.parse().unwrap(), "Box.local", &configured, allow_localhost, &["/hooks".to_owned()])
+    OriginPolicy::new(
+        bound.parse().unwrap(),
+        "Box.local",
+        &configured,
+        allow_localhost,
+        &["/hooks".to_owned()],
+    )
 }
 
 fn request(pairs: &[(&'static str, &str)]) -> HeaderMap {
-    pairs.iter().map(|(name, value)| (http::HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())).collect()
+    pairs
+        .iter()
+        .map(|(name, value)| (http::HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()))
+        .collect()
 }
 
 #[test]
@@ -85,7 +94,11 @@ fn the_gate_knows_its_own_address_the_list_and_loopback() {
         let policy = policy(bound, list, allow_localhost);
         for method in [Method::GET, Method::POST] {
             let verdict = policy.judge(&method, "/api/a/b/v1", &request(&[("origin", origin)]));
-            assert_eq!(matches!(verdict, Verdict::Pass(Some(_))), passes, "{bound} {list:?} {origin} {verdict:?}");
+            assert_eq!(
+                matches!(verdict, Verdict::Pass(Some(_))),
+                passes,
+                "{bound} {list:?} {origin} {verdict:?}"
+            );
         }
     }
 }
@@ -97,7 +110,10 @@ fn the_referer_stands_in_for_a_missing_or_empty_origin() {
     let allowed = Verdict::Pass(Some(HeaderValue::from_static("https://a.example")));
     assert_eq!(pass(&[("referer", "https://a.example/page?x")]), allowed);
     assert_eq!(pass(&[("origin", ""), ("referer", "https://A.example/page")]), allowed);
-    assert_eq!(pass(&[("origin", "https://evil"), ("referer", "https://a.example/")]), Verdict::Refuse(Refusal::NotAllowed));
+    assert_eq!(
+        pass(&[("origin", "https://evil"), ("referer", "https://a.example/")]),
+        Verdict::Refuse(Refusal::NotAllowed)
+    );
 }
 
 #[test]

@@ -92,7 +92,11 @@ async fn files_are_served_by_the_rules_of_the_protocol() {
         let (status, kind, body) = get(&files, path).await;
         match expected {
             Some((text, content_type)) => {
-                assert_eq!((status, kind.as_deref(), &*body), (200, Some(*content_type), text.as_bytes()), "{path}");
+                assert_eq!(
+                    (status, kind.as_deref(), &*body),
+                    (200, Some(*content_type), text.as_bytes()),
+                    "{path}"
+                );
             }
             None => assert_eq!((status, &*body), (404, &b"Not Found"[..]), "{path}"),
         }

@@ -48,7 +48,7 @@ macro_rules! codes {
             pub const $name: Code = Code::new($code, $status);
         )*
         #[cfg(test)]
-        pub(crate) const ALL: &[Code] = &[$($name),*];
+        pub(in crate::envelope) const ALL: &[Code] = &[$($name),*];
     };
 }
 

@@ -32,6 +32,7 @@ pub struct Members<'a> {
 
 /// A whole valid document: an object with its members, or the kind of what else it is.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "boxing the members would allocate on every call")]
 pub enum Document<'a> {
     /// The document is an object.
     Object(Members<'a>),

@@ -12,7 +12,7 @@ mod members;
 mod scan;
 mod string;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use build::flat_object;
 pub use members::{Document, Member, Members, document, object_members};

@@ -41,12 +41,13 @@ pub(crate) struct Text {
     pub escaped: bool,
 }
 
-/// A number token. `plain` means an optional sign and digits only.
+/// A number token. `plain` means an optional sign and digits only, `power` that it has an exponent.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Number {
     pub start: usize,
     pub end: usize,
     pub plain: bool,
+    pub power: bool,
 }
 
 /// A position in a document.
@@ -102,6 +103,16 @@ impl Kind {
             b'n' => Some(Kind::Null),
             _ => None,
         }
+    }
+}
+
+// --- Number ---
+
+impl Number {
+    /// Doubles reach beyond 300 digits: without an exponent, fewer cannot overflow.
+    #[inline]
+    pub fn is_surely_finite(&self) -> bool {
+        !self.power && self.end - self.start <= 300
     }
 }
 
@@ -338,6 +349,7 @@ impl<'a> Cursor<'a> {
             _ => return self.fail("a digit"),
         }
         let mut plain = true;
+        let mut power = false;
         if self.peek() == Some(b'.') {
             plain = false;
             self.pos += 1;
@@ -345,13 +357,14 @@ impl<'a> Cursor<'a> {
         }
         if let Some(b'e' | b'E') = self.peek() {
             plain = false;
+            power = true;
             self.pos += 1;
             if let Some(b'+' | b'-') = self.peek() {
                 self.pos += 1;
             }
             self.some_digits()?;
         }
-        Ok(Number { start, end: self.pos, plain })
+        Ok(Number { start, end: self.pos, plain, power })
     }
 
     #[inline]

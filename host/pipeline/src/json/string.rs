@@ -70,7 +70,9 @@ pub fn single_line(document: &[u8]) -> Cow<'_, [u8]> {
     if memchr::memchr2(b'\n', b'\r', document).is_none() {
         return Cow::Borrowed(document);
     }
-    Cow::Owned(document.iter().map(|&byte| if byte == b'\n' || byte == b'\r' { b' ' } else { byte }).collect())
+    Cow::Owned(
+        document.iter().map(|&byte| if byte == b'\n' || byte == b'\r' { b' ' } else { byte }).collect(),
+    )
 }
 
 fn decode_with(raw: &[u8]) -> (Cow<'_, str>, bool) {

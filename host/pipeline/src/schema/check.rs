@@ -135,6 +135,9 @@ impl<'v, 'a> Run<'v, 'a> {
     fn number(&self, rule: &NumberRule, number: Number) -> Result<(), Fail> {
         let at = number.start;
         let token = &self.cursor.bytes[number.start..number.end];
+        if rule.is_free() && number.is_surely_finite() {
+            return Ok(());
+        }
         let Some(value) = Num::of_token(token, number.plain) else { return fail(at, Why::NotFinite) };
         if rule.integer && !value.is_integer() {
             return fail(at, Why::NotInteger);
@@ -155,8 +158,10 @@ impl<'v, 'a> Run<'v, 'a> {
 
     fn string(&self, rule: &StringRule, text: Text) -> Result<(), Fail> {
         let at = text.start - 1;
+        let bytes = text.end - text.start;
         let text = self.text(text);
-        if rule.min > 0 || rule.max < usize::MAX {
+        // Never more characters than bytes, so most limits need no counting.
+        if rule.min > 1 || rule.min == 1 && bytes == 0 || rule.max < bytes {
             let length = text.chars().count();
             if length < rule.min {
                 return fail(at, Why::TooShort);
@@ -175,7 +180,7 @@ impl<'v, 'a> Run<'v, 'a> {
     fn array(&mut self, rule: &ArrayRule, depth: usize) -> Result<(), Fail> {
         let start = self.cursor.pos;
         let mut count = 0;
-        let mut seen = HashSet::new();
+        let mut seen = rule.unique.then(HashSet::new);
         let mut open = self.cursor.enter(b']');
         while open {
             let at = self.cursor.pos;
@@ -184,7 +189,9 @@ impl<'v, 'a> Run<'v, 'a> {
             }
             self.node(rule.items, depth + 1)?;
             count += 1;
-            if rule.unique && !seen.insert(canonical(&self.cursor.bytes[at..self.cursor.pos])) {
+            if let Some(seen) = &mut seen
+                && !seen.insert(canonical(&self.cursor.bytes[at..self.cursor.pos]))
+            {
                 return fail(at, Why::Repeated);
             }
             open = self.cursor.more(b']')?;
@@ -195,7 +202,7 @@ impl<'v, 'a> Run<'v, 'a> {
     fn object(&mut self, id: NodeId, rule: &ObjectRule, depth: usize) -> Result<(), Fail> {
         let start = self.cursor.pos;
         let mut count = 0;
-        let mut distinct = HashSet::new();
+        let mut distinct = (rule.min > 0).then(HashSet::new);
         // One bit per required property; no heap up to 128 of them.
         let mut seen: SmallVec<[u64; 2]> = SmallVec::from_elem(0, rule.required.div_ceil(64));
         let mut open = self.cursor.enter(b'}');
@@ -207,7 +214,7 @@ impl<'v, 'a> Run<'v, 'a> {
                 return fail(at, Why::TooManyKeys);
             }
             count += 1;
-            if rule.min > 0 {
+            if let Some(distinct) = &mut distinct {
                 distinct.insert(self.text(key));
             }
             for names in &rule.names {
@@ -229,7 +236,7 @@ impl<'v, 'a> Run<'v, 'a> {
             }
             open = self.cursor.more(b'}')?;
         }
-        if rule.min > 0 && distinct.len() < rule.min {
+        if distinct.is_some_and(|distinct| distinct.len() < rule.min) {
             return fail(start, Why::TooFewKeys);
         }
         for (word, seen) in seen.iter().enumerate() {
@@ -386,7 +393,8 @@ impl<'v, 'a> Run<'v, 'a> {
     }
 
     fn text(&self, text: Text) -> Cow<'a, str> {
-        decode(&self.cursor.bytes[text.start..text.end])
+        let raw = &self.cursor.bytes[text.start..text.end];
+        if text.escaped { decode(raw) } else { String::from_utf8_lossy(raw) }
     }
 }
 

@@ -78,9 +78,14 @@ fn target(nodes: &[Node], mut node: NodeId) -> NodeId {
 impl<'s> Definitions<'s> {
     /// The schema that a local reference means, and its pointer.
     pub fn find(&self, reference: &str, at: &str) -> Result<(String, &'s Value), SchemaError> {
-        let pointer = reference.strip_prefix('#').filter(|pointer| pointer.is_empty() || pointer.starts_with('/'));
+        let pointer =
+            reference.strip_prefix('#').filter(|pointer| pointer.is_empty() || pointer.starts_with('/'));
         let Some(pointer) = pointer else {
-            return Err(error(at, "$ref", format!("`{reference}` is not within this schema; use `#/$defs/...`")));
+            return Err(error(
+                at,
+                "$ref",
+                format!("`{reference}` is not within this schema; use `#/$defs/...`"),
+            ));
         };
         let pointer = unescape_percents(pointer);
         match self.root.pointer(&pointer) {
@@ -187,8 +192,9 @@ impl<'s> Compiler<'s> {
             Flat::Object(shape) if shape.object => {
                 let object = Some(self.shape(*shape)?);
                 let typed = Typed { object, ..Typed::default() };
-                return Ok(self
-                    .add(Node { kinds: Kinds::of(Kind::Object), rule: Rule::Typed(Box::new(typed)) }));
+                return Ok(
+                    self.add(Node { kinds: Kinds::of(Kind::Object), rule: Rule::Typed(Box::new(typed)) })
+                );
             }
             Flat::Object(_) => return Ok(self.add(Node::any())),
             Flat::AnyOf(parts) => (parts, Rule::AnyOf as fn(Box<[NodeId]>) -> Rule),
@@ -315,11 +321,7 @@ impl<'s> Compiler<'s> {
 }
 
 /// The values that `enum` and `const` leave, of the types that `type` leaves.
-fn values(
-    map: &Object,
-    types: Option<(Kinds, bool)>,
-    at: &str,
-) -> Result<Option<Values>, SchemaError> {
+fn values(map: &Object, types: Option<(Kinds, bool)>, at: &str) -> Result<Option<Values>, SchemaError> {
     let listed = match map.get("enum") {
         None => None,
         Some(Value::Array(listed)) => Some(listed.as_slice()),
@@ -364,7 +366,12 @@ fn values(
     Ok(Some(values))
 }
 
-fn number_rule(map: &Object, integer: bool, format: Option<&str>, at: &str) -> Result<NumberRule, SchemaError> {
+fn number_rule(
+    map: &Object,
+    integer: bool,
+    format: Option<&str>,
+    at: &str,
+) -> Result<NumberRule, SchemaError> {
     use std::cmp::Ordering::{Greater, Less};
 
     let mut rule = NumberRule { integer, ..NumberRule::default() };
@@ -381,7 +388,9 @@ fn number_rule(map: &Object, integer: bool, format: Option<&str>, at: &str) -> R
     ] {
         match map.get(keyword) {
             None => {}
-            Some(Value::Number(limit)) => rule.bounds.push(Bound { limit: Num::of_json(limit), side, exclusive }),
+            Some(Value::Number(limit)) => {
+                rule.bounds.push(Bound { limit: Num::of_json(limit), side, exclusive })
+            }
             Some(_) => return Err(error(at, keyword, "must be a number")),
         }
     }

@@ -107,7 +107,11 @@ pub(super) fn flatten<'s>(
 
 fn try_merge<'s>(left: Flat<'s>, right: Flat<'s>, at: &str) -> Result<Flat<'s>, SchemaError> {
     if left.objects().saturating_mul(right.objects()) > MAX_OBJECTS {
-        return Err(error(at, "allOf", "combines into more than 512 different objects; write the union plainly"));
+        return Err(error(
+            at,
+            "allOf",
+            "combines into more than 512 different objects; write the union plainly",
+        ));
     }
     Ok(merge(left, right))
 }

@@ -40,7 +40,9 @@ impl Format {
     pub fn accepts(self, text: &str) -> bool {
         match self {
             Format::DateTime => is_date_time(text.as_bytes()),
-            Format::Date => text.len() == 10 && date(text.as_bytes()).is_some_and(|(_, rest)| rest.is_empty()),
+            Format::Date => {
+                text.len() == 10 && date(text.as_bytes()).is_some_and(|(_, rest)| rest.is_empty())
+            }
             Format::Uuid => is_uuid(text.as_bytes()),
             Format::Email => is_email(text),
             Format::Ipv4 => text.parse::<Ipv4Addr>().is_ok(),
@@ -146,9 +148,9 @@ fn clock(text: &[u8]) -> Option<(u32, u32, &[u8])> {
 
 fn digits(text: &[u8], count: usize) -> Option<(u32, &[u8])> {
     let (digits, rest) = text.split_at_checked(count)?;
-    let value = digits.iter().try_fold(0, |value, digit| {
-        digit.is_ascii_digit().then(|| value * 10 + u32::from(digit - b'0'))
-    })?;
+    let value = digits
+        .iter()
+        .try_fold(0, |value, digit| digit.is_ascii_digit().then(|| value * 10 + u32::from(digit - b'0')))?;
     Some((value, rest))
 }
 

@@ -25,14 +25,20 @@ pub(super) enum Family {
 impl Family {
     fn of(keyword: &str) -> Option<Family> {
         Some(match keyword {
-            "$schema" | "$comment" | "$defs" | "definitions" | "title" | "description" | "default" | "example"
-            | "examples" | "deprecated" | "readOnly" | "writeOnly" => Family::Annotation,
+            "$schema" | "$comment" | "$defs" | "definitions" | "title" | "description" | "default"
+            | "example" | "examples" | "deprecated" | "readOnly" | "writeOnly" => Family::Annotation,
             "type" | "enum" | "const" | "anyOf" | "oneOf" | "allOf" | "$ref" => Family::General,
             "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" | "multipleOf" => Family::Number,
             "minLength" | "maxLength" | "pattern" => Family::String,
             "items" | "minItems" | "maxItems" | "uniqueItems" => Family::Array,
-            "properties" | "required" | "additionalProperties" | "unevaluatedProperties" | "patternProperties"
-            | "propertyNames" | "minProperties" | "maxProperties" => Family::Object,
+            "properties"
+            | "required"
+            | "additionalProperties"
+            | "unevaluatedProperties"
+            | "patternProperties"
+            | "propertyNames"
+            | "minProperties"
+            | "maxProperties" => Family::Object,
             "format" => Family::Format,
             extension if extension.starts_with("x-") => Family::Annotation,
             _ => return None,

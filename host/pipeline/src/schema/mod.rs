@@ -88,7 +88,8 @@ impl Validator {
 
     /// Validates a whole document, its JSON included.
     pub fn check(&self, document: &[u8]) -> Result<(), Violation> {
-        check::run(&self.nodes, self.root, document).map_err(|fail| explain::violation(&self.nodes, document, fail))
+        check::run(&self.nodes, self.root, document)
+            .map_err(|fail| explain::violation(&self.nodes, document, fail))
     }
 
     /// Whether any JSON passes, so that a document already known to be JSON needs no check.

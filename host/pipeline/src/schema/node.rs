@@ -162,6 +162,16 @@ impl Node {
     }
 }
 
+// --- NumberRule ---
+
+impl NumberRule {
+    /// Whether any finite number passes.
+    #[inline]
+    pub fn is_free(&self) -> bool {
+        !self.integer && self.bounds.is_empty() && self.multiple_of.is_empty()
+    }
+}
+
 // --- Values ---
 
 impl Values {

@@ -24,7 +24,11 @@ impl<'s> Compiler<'s> {
         let required: BTreeSet<&str> = shape.required.iter().copied().collect();
         for name in required.iter().copied().chain(shape.props.iter().map(|(name, _)| *name)) {
             if FORBIDDEN.contains(&name) {
-                return Err(error(at, "properties", format!("`{name}` is never accepted as a key; rename it")));
+                return Err(error(
+                    at,
+                    "properties",
+                    format!("`{name}` is never accepted as a key; rename it"),
+                ));
             }
         }
         let patterns: Result<Box<[_]>, SchemaError> = shape
@@ -53,7 +57,9 @@ impl<'s> Compiler<'s> {
                 return Err(error(
                     at,
                     "required",
-                    format!("`{name}` is required but not among the properties, so no object could pass; declare it"),
+                    format!(
+                        "`{name}` is required but not among the properties, so no object could pass; declare it"
+                    ),
                 ));
             }
             props.push(Prop { name: (*name).into(), node: None });
@@ -66,7 +72,8 @@ impl<'s> Compiler<'s> {
         let mut sorted: Vec<u16> = Vec::new();
         if props.len() > COMPARED {
             sorted.extend((0..=u16::MAX).take(props.len()));
-            sorted.sort_by(|left, right| props[usize::from(*left)].name.cmp(&props[usize::from(*right)].name));
+            sorted
+                .sort_by(|left, right| props[usize::from(*left)].name.cmp(&props[usize::from(*right)].name));
         }
         let names: Result<Box<[NodeId]>, SchemaError> =
             shape.names.iter().map(|(schema, at)| self.schema(schema, at)).collect();

@@ -84,7 +84,12 @@ impl Reader<'_> {
             if self.known.is_empty() {
                 return Err(syn::Error::new(key.span(), format!("#[{}] takes no `{word}`", self.attribute)));
             }
-            return Err(names::unknown(&format!("key of #[{}]:", self.attribute), &word, self.known, key.span()));
+            return Err(names::unknown(
+                &format!("key of #[{}]:", self.attribute),
+                &word,
+                self.known,
+                key.span(),
+            ));
         }
         if self.seen.contains(&key) {
             return Err(syn::Error::new(key.span(), format!("`{word}` is set twice")));
@@ -104,7 +109,9 @@ impl Reader<'_> {
             return Ok(());
         }
 
-        input.parse::<Token![=]>().map_err(|error| syn::Error::new(error.span(), format!("expected `{word} = …`")))?;
+        input
+            .parse::<Token![=]>()
+            .map_err(|error| syn::Error::new(error.span(), format!("expected `{word} = …`")))?;
         match word.as_str() {
             "name" => {
                 let name: LitStr = input.parse()?;
@@ -159,7 +166,9 @@ impl Reader<'_> {
                 let routes = strings(input, "routes", 200)?;
                 for route in &routes {
                     let full = route.split('/').count() >= 4 && !route.ends_with('/');
-                    if !(route.starts_with("api/") || route.starts_with("sync/")) || !(full || route.ends_with('/')) {
+                    if !(route.starts_with("api/") || route.starts_with("sync/"))
+                        || !(full || route.ends_with('/'))
+                    {
                         let message = format!(
                             "`{route}` is neither a full route (`api/vehicles/getAll/v1`) nor a prefix ending in `/` (`api/vehicles/`)"
                         );

@@ -16,10 +16,28 @@ pub enum Side {
 }
 
 const API_KEYS: &[&str] = &[
-    "name", "version", "page", "method", "login", "additional", "rate_limit", "validation", "error_formatter", "stream",
+    "name",
+    "version",
+    "page",
+    "method",
+    "login",
+    "additional",
+    "rate_limit",
+    "validation",
+    "error_formatter",
+    "stream",
 ];
-const SYNC_SERVER_KEYS: &[&str] =
-    &["name", "version", "page", "login", "additional", "rate_limit", "validation", "error_formatter", "stream"];
+const SYNC_SERVER_KEYS: &[&str] = &[
+    "name",
+    "version",
+    "page",
+    "login",
+    "additional",
+    "rate_limit",
+    "validation",
+    "error_formatter",
+    "stream",
+];
 const SYNC_CLIENT_KEYS: &[&str] = &["name", "version", "page"];
 const HOOK_KEYS: &[&str] = &["order", "payload", "routes"];
 
@@ -87,9 +105,11 @@ pub fn sync_client(tokens: TokenStream, item: TokenStream) -> syn::Result<TokenS
     let (input, server, invoke) = match referents[..] {
         [_] => (quote!(::luckystack::Empty), unread, quote!(#ident(to))),
         [_, input] => (quote!(#input), unread, quote!(#ident(to, input))),
-        [_, input, server] => {
-            (quote!(#input), quote!(::luckystack::__private::Read<#server>), quote!(#ident(to, input, &server.0)))
-        }
+        [_, input, server] => (
+            quote!(#input),
+            quote!(::luckystack::__private::Read<#server>),
+            quote!(#ident(to, input, &server.0)),
+        ),
         _ => return Err(shape(attribute, &item, expected)),
     };
     let output = signature::output(&item);
@@ -184,8 +204,9 @@ pub fn error_formatter(tokens: TokenStream, item: TokenStream) -> syn::Result<To
 }
 
 fn function_item(attribute: &str, item: TokenStream) -> syn::Result<ItemFn> {
-    let item: ItemFn = syn::parse2(item)
-        .map_err(|error| syn::Error::new(error.span(), format!("#[{attribute}] goes on a function: {error}")))?;
+    let item: ItemFn = syn::parse2(item).map_err(|error| {
+        syn::Error::new(error.span(), format!("#[{attribute}] goes on a function: {error}"))
+    })?;
     signature::check(attribute, &item)?;
     Ok(item)
 }
@@ -196,7 +217,10 @@ fn named(name: Option<LitStr>) -> LitStr {
 }
 
 fn shape(attribute: &str, item: &ItemFn, expected: &str) -> syn::Error {
-    syn::Error::new(item.sig.ident.span(), format!("#[{attribute}] goes on a function of this shape: `{expected}`"))
+    syn::Error::new(
+        item.sig.ident.span(),
+        format!("#[{attribute}] goes on a function of this shape: `{expected}`"),
+    )
 }
 
 fn route(item: &ItemFn, args: &mut Args) -> syn::Result<TokenStream> {

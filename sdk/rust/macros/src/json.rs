@@ -35,16 +35,22 @@ impl Parse for Literal {
             let word: syn::Ident = input.parse()?;
             return match word == "null" {
                 true => Ok(Self("null".to_owned())),
-                false => Err(syn::Error::new(word.span(), "expected a string, a number, `true`, `false` or `null`")),
+                false => Err(syn::Error::new(
+                    word.span(),
+                    "expected a string, a number, `true`, `false` or `null`",
+                )),
             };
         }
         let sign = if input.parse::<Option<Token![-]>>()?.is_some() { "-" } else { "" };
         let lit: Lit = input.parse()?;
-        let expected = || syn::Error::new(lit.span(), "expected a string, a number, `true`, `false` or `null`");
+        let expected =
+            || syn::Error::new(lit.span(), "expected a string, a number, `true`, `false` or `null`");
         match &lit {
             Lit::Str(text) if sign.is_empty() => Ok(Self(quoted(&text.value()))),
             Lit::Bool(value) if sign.is_empty() => Ok(Self(value.value.to_string())),
-            Lit::Int(number) if number.suffix().is_empty() => Ok(Self(format!("{sign}{}", number.base10_digits()))),
+            Lit::Int(number) if number.suffix().is_empty() => {
+                Ok(Self(format!("{sign}{}", number.base10_digits())))
+            }
             Lit::Float(number) if number.suffix().is_empty() => {
                 let value: f64 = number.base10_parse()?;
                 Ok(Self(format!("{sign}{value:?}")))

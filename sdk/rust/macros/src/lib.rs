@@ -12,6 +12,8 @@ mod json;
 mod names;
 mod plugin;
 mod signature;
+#[cfg(test)]
+mod tests;
 
 use proc_macro::TokenStream;
 

@@ -4,20 +4,83 @@ use proc_macro2::Span;
 
 /// Hooks of the framework (wire protocol §11).
 const HOOKS: &[&str] = &[
-    "preHttpRequest", "postHttpRequest", "preSocketMessage", "preApiValidate", "postApiValidate", "preApiExecute",
-    "postApiExecute", "preApiRespond", "transformApiResponse", "postApiRespond", "preSyncAuthorize",
-    "preSyncValidate", "preSyncExecute", "postSyncAuthorize", "postSyncValidate", "postSyncExecute", "preSyncFanout",
-    "postSyncFanout", "preSyncRecipient", "preSyncStream", "postSyncStream", "apiError", "syncError",
-    "apiAuthRejected", "rateLimitExceeded", "corsRejected", "csrfMismatch", "preSessionRefresh",
-    "postSessionRefresh", "sessionCreated", "sessionRevoked", "onUploadStart", "onUploadComplete", "preAvatarServe",
-    "postAvatarServe", "preServerStop", "onSocketConnect", "onSocketDisconnect", "preRoomJoin", "preRoomLeave",
-    "postRoomJoin", "postRoomLeave", "onLocationUpdate", "preLogin", "postLogin", "preRegister", "postRegister",
-    "preLogout", "postLogout", "preSessionCreate", "postSessionCreate", "preSessionDelete", "postSessionDelete",
-    "passwordResetRequested", "prePasswordResetCompleted", "passwordResetCompleted", "prePasswordChanged",
-    "passwordChanged", "preEmailChange", "postEmailChangeRequested", "postEmailChanged", "loginFailed",
-    "preAccountDelete", "postAccountDelete", "prePresenceUpdate", "postPresenceUpdate", "postSocketReconnect",
-    "postDisconnectGraceExpired", "preProxyRequest", "proxyRequestGate", "postProxyResponse", "preEmailSend",
-    "postEmailSend", "preCronRun", "postCronRun", "preErrorNormalize", "postErrorNormalize",
+    "preHttpRequest",
+    "postHttpRequest",
+    "preSocketMessage",
+    "preApiValidate",
+    "postApiValidate",
+    "preApiExecute",
+    "postApiExecute",
+    "preApiRespond",
+    "transformApiResponse",
+    "postApiRespond",
+    "preSyncAuthorize",
+    "preSyncValidate",
+    "preSyncExecute",
+    "postSyncAuthorize",
+    "postSyncValidate",
+    "postSyncExecute",
+    "preSyncFanout",
+    "postSyncFanout",
+    "preSyncRecipient",
+    "preSyncStream",
+    "postSyncStream",
+    "apiError",
+    "syncError",
+    "apiAuthRejected",
+    "rateLimitExceeded",
+    "corsRejected",
+    "csrfMismatch",
+    "preSessionRefresh",
+    "postSessionRefresh",
+    "sessionCreated",
+    "sessionRevoked",
+    "onUploadStart",
+    "onUploadComplete",
+    "preAvatarServe",
+    "postAvatarServe",
+    "preServerStop",
+    "onSocketConnect",
+    "onSocketDisconnect",
+    "preRoomJoin",
+    "preRoomLeave",
+    "postRoomJoin",
+    "postRoomLeave",
+    "onLocationUpdate",
+    "preLogin",
+    "postLogin",
+    "preRegister",
+    "postRegister",
+    "preLogout",
+    "postLogout",
+    "preSessionCreate",
+    "postSessionCreate",
+    "preSessionDelete",
+    "postSessionDelete",
+    "passwordResetRequested",
+    "prePasswordResetCompleted",
+    "passwordResetCompleted",
+    "prePasswordChanged",
+    "passwordChanged",
+    "preEmailChange",
+    "postEmailChangeRequested",
+    "postEmailChanged",
+    "loginFailed",
+    "preAccountDelete",
+    "postAccountDelete",
+    "prePresenceUpdate",
+    "postPresenceUpdate",
+    "postSocketReconnect",
+    "postDisconnectGraceExpired",
+    "preProxyRequest",
+    "proxyRequestGate",
+    "postProxyResponse",
+    "preEmailSend",
+    "postEmailSend",
+    "preCronRun",
+    "postCronRun",
+    "preErrorNormalize",
+    "postErrorNormalize",
 ];
 
 /// Whether `name` is a leaf name, as the manifest's schema has it.
@@ -62,7 +125,9 @@ pub fn function(name: &str, span: Span) -> syn::Result<()> {
         true => Ok(()),
         false => Err(syn::Error::new(
             span,
-            format!("`{name}` cannot name a function: use `group/name`, each part {LEAF}, at most 128 in all"),
+            format!(
+                "`{name}` cannot name a function: use `group/name`, each part {LEAF}, at most 128 in all"
+            ),
         )),
     }
 }
@@ -79,13 +144,18 @@ pub fn hook(name: &str, span: Span) -> syn::Result<()> {
 pub fn unknown(what: &str, word: &str, known: &[&str], span: Span) -> syn::Error {
     let nearest = known
         .iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&word.to_lowercase(), &candidate.to_lowercase()), candidate))
+        .map(|candidate| {
+            (strsim::damerau_levenshtein(&word.to_lowercase(), &candidate.to_lowercase()), candidate)
+        })
         .min_by_key(|(distance, _)| *distance)
         .filter(|(distance, candidate)| *distance <= candidate.len().max(6) / 3);
     let hint = match nearest {
         Some((_, candidate)) => format!("did you mean `{candidate}`?"),
         None if known.len() > 12 => "its names are in the wire protocol, §11".to_owned(),
-        None => format!("there is {}", known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")),
+        None => format!(
+            "there is {}",
+            known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+        ),
     };
     syn::Error::new(span, format!("unknown {what} `{word}`; {hint}"))
 }
@@ -111,7 +181,9 @@ mod tests {
 
     #[test]
     fn function_names_become_route_names() {
-        for (ident, name) in [("get_all", "getAll"), ("track", "track"), ("_list__x", "listX"), ("getAll", "getAll")] {
+        for (ident, name) in
+            [("get_all", "getAll"), ("track", "track"), ("_list__x", "listX"), ("getAll", "getAll")]
+        {
             assert_eq!(camel_case(ident), name);
         }
     }

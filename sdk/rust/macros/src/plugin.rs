@@ -56,14 +56,20 @@ impl Parse for Config {
                 "description" => {
                     let description: LitStr = input.parse()?;
                     if description.value().chars().count() > 500 {
-                        return Err(syn::Error::new(description.span(), "`description` has at most 500 characters"));
+                        return Err(syn::Error::new(
+                            description.span(),
+                            "`description` has at most 500 characters",
+                        ));
                     }
                     config.description = Some(description);
                 }
                 _ => {
                     let content;
                     bracketed!(content in input);
-                    let paths = Punctuated::<Path, Token![,]>::parse_terminated_with(&content, Path::parse_mod_style)?;
+                    let paths = Punctuated::<Path, Token![,]>::parse_terminated_with(
+                        &content,
+                        Path::parse_mod_style,
+                    )?;
                     config.handlers = Some(paths.into_iter().collect());
                 }
             }
@@ -88,7 +94,8 @@ pub fn plugin(input: TokenStream) -> syn::Result<TokenStream> {
     let service = config.service.ok_or_else(|| missing("service"))?;
     let handlers = config.handlers.ok_or_else(|| missing("handlers"))?;
     let name = config.name.map_or_else(|| quote!(::core::env!("CARGO_PKG_NAME")), |name| quote!(#name));
-    let version = config.version.map_or_else(|| quote!(::core::env!("CARGO_PKG_VERSION")), |version| quote!(#version));
+    let version =
+        config.version.map_or_else(|| quote!(::core::env!("CARGO_PKG_VERSION")), |version| quote!(#version));
     let description = config.description.unwrap_or_else(|| LitStr::new("", Span::call_site()));
 
     for (i, handler) in handlers.iter().enumerate() {
@@ -156,7 +163,10 @@ pub fn exports(input: TokenStream) -> syn::Result<TokenStream> {
     let (apis, sync_servers, sync_clients) = (of("api"), of("sync_server"), of("sync_client"));
     let (hooks, functions, formatters) = (of("hook"), of("function"), of("error_formatter"));
     if let [_, second, ..] = formatters[..] {
-        return Err(syn::Error::new_spanned(second, "a plugin has one #[error_formatter]; remove one from `handlers`"));
+        return Err(syn::Error::new_spanned(
+            second,
+            "a plugin has one #[error_formatter]; remove one from `handlers`",
+        ));
     }
     let formatter = match formatters.first() {
         Some(path) => quote!(::core::option::Option::Some(#path)),

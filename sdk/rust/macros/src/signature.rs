@@ -32,9 +32,10 @@ pub fn parameters<'a>(attribute: &str, item: &'a ItemFn, expected: &str) -> syn:
         .iter()
         .map(|argument| match argument {
             FnArg::Typed(PatType { ty, .. }) => Ok(&**ty),
-            FnArg::Receiver(receiver) => {
-                Err(syn::Error::new(receiver.self_token.span, format!("#[{attribute}] is for functions: {expected}")))
-            }
+            FnArg::Receiver(receiver) => Err(syn::Error::new(
+                receiver.self_token.span,
+                format!("#[{attribute}] is for functions: {expected}"),
+            )),
         })
         .collect()
 }
@@ -54,12 +55,13 @@ pub fn description(item: &ItemFn) -> syn::Result<Option<String>> {
         if let Meta::NameValue(pair) = &attribute.meta
             && let Expr::Lit(ExprLit { lit: Lit::Str(line), .. }) = &pair.value
         {
-            lines.extend(line.value().lines().map(|line| line.trim().to_owned()));
+            lines.extend(line.value().split('\n').map(|line| line.trim().to_owned()));
         }
     }
     let text = lines.join("\n").trim().to_owned();
     if text.chars().count() > MAX_DESCRIPTION {
-        let message = format!("the doc comment is the handler's description: at most {MAX_DESCRIPTION} characters");
+        let message =
+            format!("the doc comment is the handler's description: at most {MAX_DESCRIPTION} characters");
         return Err(syn::Error::new(item.sig.ident.span(), message));
     }
     Ok((!text.is_empty()).then_some(text))

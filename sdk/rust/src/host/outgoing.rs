@@ -20,7 +20,9 @@ pub(crate) fn http_send(request: &Request) -> Result<Response, Error> {
 
     let outgoing = OutgoingRequest::new(headers);
     let invalid = |()| Error::Url(request.url.clone());
-    outgoing.set_method(&method(&request.method)).map_err(|()| Error::Failed("the method is not valid".into()))?;
+    outgoing
+        .set_method(&method(&request.method))
+        .map_err(|()| Error::Failed("the method is not valid".into()))?;
     outgoing.set_scheme(Some(&if target.https { Scheme::Https } else { Scheme::Http })).map_err(invalid)?;
     outgoing.set_authority(Some(target.authority)).map_err(invalid)?;
     outgoing.set_path_with_query(Some(&target.path_with_query)).map_err(invalid)?;
@@ -77,7 +79,9 @@ fn read(response: &IncomingResponse, limit: usize) -> Result<Response, Error> {
                 body.extend_from_slice(&chunk);
             }
             Err(StreamError::Closed) => break,
-            Err(StreamError::LastOperationFailed(error)) => return Err(Error::Failed(error.to_debug_string())),
+            Err(StreamError::LastOperationFailed(error)) => {
+                return Err(Error::Failed(error.to_debug_string()));
+            }
         }
     }
     Ok(Response { status: response.status(), headers, body })

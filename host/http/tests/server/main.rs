@@ -1,0 +1,10 @@
+//! A started server, real sockets, and a scripted dispatcher behind it: what HTTP promises by itself.
+
+mod arbitrary;
+mod drain;
+mod events;
+mod inputs;
+mod limits;
+mod order;
+mod protocols;
+mod support;

@@ -1,0 +1,102 @@
+//! Building components from sources where there are none, or older ones.
+
+use luckystack_devkit::{BuildRequest, Event, Freshness, Language, Progress, Toolchain, freshness};
+use luckystack_topology::ServiceDir;
+
+use crate::project::Project;
+use crate::terminal::{colours, count, note};
+
+/// Which sources to build.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Which {
+    /// Those whose component is missing or older.
+    Stale,
+    /// All.
+    All,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// Components built.
+    pub(crate) built: usize,
+    /// What failed, in full, one text per plugin.
+    pub(crate) failures: Vec<String>,
+}
+
+/// Shows progress as plain lines on standard error.
+struct Lines;
+
+impl Progress for Lines {
+    fn event(&self, event: Event<'_>) {
+        match event {
+            Event::Running { command } => note(format!("  running   {command}")),
+            Event::Compiling { plugins } => note(format!("  compiling {}", plugins.join(", "))),
+            Event::Output { text } => note(text),
+            Event::Built(built) => note(format!(
+                "  built     {} ({} KB, compiled in {:.1} s)",
+                built.component.display(),
+                built.bytes / 1024,
+                built.compile.as_secs_f64()
+            )),
+            _ => {}
+        }
+    }
+
+    fn colour(&self) -> bool {
+        colours()
+    }
+}
+
+/// The build requests of a project's sources.
+pub(crate) fn requests(project: &Project) -> Vec<BuildRequest> {
+    let target_dir = project.topology.root.join("target").join("guests");
+    let of = |service: &ServiceDir| -> Vec<BuildRequest> {
+        let request = |source: &luckystack_topology::PluginSource| BuildRequest {
+            dir: source.dir.clone(),
+            output_dir: service.dir.clone(),
+            target_dir: target_dir.clone(),
+        };
+        service.sources.iter().map(request).collect()
+    };
+    project.services.iter().flat_map(of).collect()
+}
+
+/// Why a source needs building; none when its component is up to date.
+pub(crate) fn needs_build(request: &BuildRequest) -> Result<Option<Freshness>, String> {
+    let component = request.component().map_err(|error| error.to_string())?;
+    match freshness(request, &component) {
+        Ok(Freshness::Fresh) => Ok(None),
+        Ok(stale) => Ok(Some(stale)),
+        Err(error) => Err(format!("{}: {error}", request.dir.display())),
+    }
+}
+
+/// Builds what `which` asks for.
+pub(crate) async fn build(project: &Project, which: Which) -> Outcome {
+    let mut outcome = Outcome::default();
+    let mut wanted = Vec::new();
+    for request in requests(project) {
+        match needs_build(&request) {
+            Ok(None) if which == Which::Stale => {}
+            Ok(_) => wanted.push(request),
+            Err(problem) => outcome.failures.push(problem),
+        }
+    }
+    if wanted.is_empty() {
+        return outcome;
+    }
+    note(format!("building {}", count(wanted.len(), "plugin")));
+    match Toolchain::find_or_install(Language::Rust, &Lines).await {
+        Err(missing) => outcome.failures.push(missing.to_string()),
+        Ok(toolchain) => {
+            for result in toolchain.build_all(&wanted, &Lines).await {
+                match result {
+                    Ok(_) => outcome.built += 1,
+                    Err(error) => outcome.failures.push(error.to_string()),
+                }
+            }
+        }
+    }
+    outcome
+}

@@ -1,0 +1,79 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Runs LuckyStack services as sandboxed WebAssembly components.
+///
+/// Without a command it serves: it loads the services of the chosen presets, builds their components
+/// where sources have none, and answers HTTP.
+#[derive(Debug, Parser)]
+#[command(name = "luckystack-host", version, args_conflicts_with_subcommands = false)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) common: Common,
+
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
+    /// Port to listen on; the next free one is taken when it is in use. 0 takes any.
+    #[arg(long, value_name = "PORT")]
+    pub(crate) port: Option<u16>,
+
+    /// Address to listen on, such as 0.0.0.0 for all interfaces.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) host: Option<String>,
+}
+
+/// Options of every command.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Common {
+    /// Presets whose services to load: one, several separated by commas, or repeated. All when absent.
+    #[arg(long, short, value_name = "NAME", value_delimiter = ',', global = true)]
+    pub(crate) preset: Vec<String>,
+
+    /// Folder of presets, project.toml and deploy.toml.
+    #[arg(long, value_name = "DIR", default_value = "presets", global = true)]
+    pub(crate) config: PathBuf,
+
+    /// Overrides a value of project.toml, such as rate_limiting.enabled=false. May be repeated.
+    #[arg(long, value_name = "KEY=VALUE", global = true)]
+    pub(crate) set: Vec<String>,
+
+    /// Never builds components from sources.
+    #[arg(long, global = true)]
+    pub(crate) no_build: bool,
+
+    /// Writes the log as JSON, one object a line.
+    #[arg(long, global = true)]
+    pub(crate) json_logs: bool,
+
+    /// Logs more: -v each call, -vv everything. The variable RUST_LOG chooses in detail.
+    #[arg(long, short, action = clap::ArgAction::Count, global = true)]
+    pub(crate) verbose: u8,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Checks configuration, services and built components, and prints every finding.
+    ///
+    /// Exit status: 0 when nothing is wrong, 1 when there are errors (with --strict also on warnings),
+    /// 2 when the command line is wrong.
+    Check {
+        /// Prints the findings as one JSON object.
+        #[arg(long)]
+        json: bool,
+        /// Fails on warnings too.
+        #[arg(long)]
+        strict: bool,
+    },
+    /// Lists functions, who provides them, and what is shadowed.
+    Functions {
+        /// Prints them as one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Builds components from sources and exits; non-zero when any fails.
+    Build,
+}

@@ -1,0 +1,203 @@
+//! A project in a temporary folder: presets, components, locales, and the host that serves it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+use std::sync::Arc;
+
+use tempfile::TempDir;
+use tokio::process::Command;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::forge::Forge;
+use crate::guests::{Guest, target};
+use crate::host::Host;
+
+/// Hosts that run at once at most; one that asks to be alone takes all places.
+const PLACES: u32 = 64;
+
+/// Variables that a host gets from the machine it is tested on: where programs and toolchains are.
+const INHERITED: [&str; 5] = ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"];
+
+/// A project in the making.
+#[derive(Debug)]
+pub struct Project {
+    program: PathBuf,
+    dir: Arc<TempDir>,
+    services: BTreeMap<String, String>,
+    presets: BTreeMap<String, String>,
+    settings: String,
+    env: Vec<(String, String)>,
+    alone: bool,
+    beside: Option<Arc<OwnedSemaphorePermit>>,
+}
+
+impl Project {
+    /// An empty project, to be served by `program`.
+    pub fn new(program: impl Into<PathBuf>) -> Project {
+        let dir = tempfile::Builder::new().prefix("luckystack-").tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("plugins")).unwrap();
+        fs::create_dir_all(dir.path().join("presets/locales")).unwrap();
+        Project {
+            program: program.into(),
+            dir: Arc::new(dir),
+            services: BTreeMap::new(),
+            presets: BTreeMap::new(),
+            settings: "[rate_limiting]\nenabled = false\n".to_owned(),
+            env: Vec::new(),
+            alone: false,
+            beside: None,
+        }
+    }
+
+    /// The project's folder.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Adds a plugin that is built from sources.
+    pub fn guest(mut self, guest: Guest) -> Project {
+        let component = guest.component();
+        let name = component.file_name().unwrap().to_string_lossy().into_owned();
+        let file = self.place(guest.service(), &name);
+        fs::copy(component, file).unwrap();
+        self
+    }
+
+    /// Adds a forged plugin to the folder of `service`, which may or may not be the one that it claims.
+    pub fn forged(self, service: &str, file: &str, forge: &Forge) -> Project {
+        self.file(service, file, &forge.build())
+    }
+
+    /// Adds a file that may or may not be a component.
+    pub fn file(mut self, service: &str, file: &str, bytes: &[u8]) -> Project {
+        let path = self.place(service, file);
+        fs::write(path, bytes).unwrap();
+        self
+    }
+
+    /// The path of a component, its service known from now on.
+    fn place(&mut self, service: &str, file: &str) -> PathBuf {
+        let plugins = self.dir().join("plugins");
+        let folder = if service == "system" { plugins } else { plugins.join(service) };
+        fs::create_dir_all(&folder).unwrap();
+        if service != "functions" {
+            self.services.entry(service.to_owned()).or_default();
+        }
+        folder.join(file)
+    }
+
+    /// Settings of a service as they stand below `[service.NAME]`.
+    pub fn service(mut self, service: &str, settings: &str) -> Project {
+        let all = self.services.entry(service.to_owned()).or_default();
+        all.push_str(settings);
+        all.push('\n');
+        self
+    }
+
+    /// Writes a preset. Without any, one called `all` lists every service.
+    pub fn preset(mut self, name: &str, text: &str) -> Project {
+        self.presets.insert(name.to_owned(), text.to_owned());
+        self
+    }
+
+    /// What stands in `project.toml` besides paths and port, instead of no rate limits.
+    pub fn settings(mut self, text: &str) -> Project {
+        self.settings = text.to_owned();
+        self
+    }
+
+    /// Writes any file of the project.
+    pub fn write(self, path: &str, text: &str) -> Project {
+        let path = self.dir().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+        self
+    }
+
+    /// Sets a variable of the host's environment.
+    pub fn env(mut self, name: &str, value: impl Into<String>) -> Project {
+        self.env.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// No other host of this process runs beside it: for tests that watch how long something takes.
+    pub fn alone(mut self) -> Project {
+        self.alone = true;
+        self
+    }
+
+    /// Runs beside another host of the same test.
+    pub fn beside(mut self, other: &Host) -> Project {
+        self.beside = Some(other.place());
+        self
+    }
+
+    /// Starts a host and waits until it is ready.
+    pub async fn start(self) -> Host {
+        self.start_with(&[]).await
+    }
+
+    /// Starts a host with these arguments and waits until it is ready.
+    pub async fn start_with(self, args: &[&str]) -> Host {
+        let place = self.take_place().await;
+        let command = self.command(args);
+        Host::start(command, Arc::clone(&self.dir), place).await
+    }
+
+    /// Runs the program to its end.
+    pub async fn run(&self, args: &[&str]) -> Output {
+        let _place = self.take_place().await;
+        self.command(args).stdin(Stdio::null()).output().await.unwrap()
+    }
+
+    /// The program in the project's folder, its files written and its arguments set.
+    pub fn command(&self, args: &[&str]) -> Command {
+        self.write_configuration();
+        let mut command = Command::new(&self.program);
+        command.current_dir(self.dir()).args(args).env_clear().kill_on_drop(true);
+        let inherited = INHERITED.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+        command.envs(inherited).env("XDG_CACHE_HOME", shared_cache()).envs(self.env.iter().cloned());
+        command
+    }
+
+    async fn take_place(&self) -> Arc<OwnedSemaphorePermit> {
+        if let Some(place) = &self.beside {
+            return Arc::clone(place);
+        }
+        static HOSTS: std::sync::LazyLock<Arc<Semaphore>> =
+            std::sync::LazyLock::new(|| Arc::new(Semaphore::new(PLACES as usize)));
+        let places = if self.alone { PLACES } else { 1 };
+        Arc::new(Arc::clone(&HOSTS).acquire_many_owned(places).await.unwrap())
+    }
+
+    fn write_configuration(&self) {
+        let presets = self.dir().join("presets");
+        let project = presets.join("project.toml");
+        if !project.exists() {
+            let text = format!("{}\n[paths]\nplugins = \"plugins\"\n\n[listen]\nport = 0\n", self.settings);
+            fs::write(project, text).unwrap();
+        }
+        if self.presets.is_empty() {
+            let names: Vec<_> = self.services.keys().map(|name| format!("{name:?}")).collect();
+            let mut text = format!("services = [{}]\n", names.join(", "));
+            for (name, settings) in self.services.iter().filter(|(_, settings)| !settings.is_empty()) {
+                let settings = settings.replace("{service}", &format!("service.{name}"));
+                write!(text, "\n[service.{name}]\n{settings}").unwrap();
+            }
+            fs::write(presets.join("all.toml"), text).unwrap();
+        }
+        for (name, text) in &self.presets {
+            fs::write(presets.join(format!("{name}.toml")), text).unwrap();
+        }
+    }
+}
+
+/// Compiled code of the components under test, kept between runs.
+fn shared_cache() -> PathBuf {
+    let dir = target().join("test-cache");
+    fs::create_dir_all(&dir).unwrap();
+    dir
+}
