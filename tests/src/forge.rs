@@ -49,6 +49,8 @@ pub enum Act {
     InvalidUtf8,
     /// Emits this chunk again and again.
     EmitForever(Vec<u8>),
+    /// Gives a success whose `result` is how many calls this instance has seen, up to 9.
+    Count,
 }
 
 /// An export of the contract.

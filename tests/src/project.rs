@@ -12,7 +12,7 @@ use tokio::process::Command;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::forge::Forge;
-use crate::guests::{Guest, target};
+use crate::guests::{Guest, repository, target};
 use crate::host::Host;
 
 /// Hosts that run at once at most; one that asks to be alone takes all places.
@@ -26,6 +26,7 @@ const INHERITED: [&str; 5] = ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME", "RUST
 pub struct Project {
     program: PathBuf,
     dir: Arc<TempDir>,
+    plugins: &'static str,
     services: BTreeMap<String, String>,
     presets: BTreeMap<String, String>,
     settings: String,
@@ -38,11 +39,11 @@ impl Project {
     /// An empty project, to be served by `program`.
     pub fn new(program: impl Into<PathBuf>) -> Project {
         let dir = tempfile::Builder::new().prefix("luckystack-").tempdir().unwrap();
-        fs::create_dir_all(dir.path().join("plugins")).unwrap();
         fs::create_dir_all(dir.path().join("presets/locales")).unwrap();
         Project {
             program: program.into(),
             dir: Arc::new(dir),
+            plugins: "plugins",
             services: BTreeMap::new(),
             presets: BTreeMap::new(),
             settings: "[rate_limiting]\nenabled = false\n".to_owned(),
@@ -52,9 +53,32 @@ impl Project {
         }
     }
 
+    /// The repository's own project: its presets, translations and example plugins.
+    pub fn example(program: impl Into<PathBuf>) -> Project {
+        let mut project = Project { plugins: "example-plugins", ..Project::new(program) };
+        for folder in ["presets", "presets/locales"] {
+            for entry in fs::read_dir(repository().join(folder)).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_file() {
+                    fs::copy(&path, project.dir().join(folder).join(path.file_name().unwrap())).unwrap();
+                }
+            }
+        }
+        for guest in [Guest::Vehicles, Guest::Billing, Guest::Audit, Guest::Session, Guest::Functions] {
+            project = project.guest(guest);
+        }
+        project.services.clear();
+        project
+    }
+
     /// The project's folder.
     pub fn dir(&self) -> &Path {
         self.dir.path()
+    }
+
+    /// The folder of its services.
+    pub fn plugins(&self) -> PathBuf {
+        self.dir().join(self.plugins)
     }
 
     /// Adds a plugin that is built from sources.
@@ -80,7 +104,7 @@ impl Project {
 
     /// The path of a component, its service known from now on.
     fn place(&mut self, service: &str, file: &str) -> PathBuf {
-        let plugins = self.dir().join("plugins");
+        let plugins = self.plugins();
         let folder = if service == "system" { plugins } else { plugins.join(service) };
         fs::create_dir_all(&folder).unwrap();
         if service != "functions" {
@@ -174,17 +198,17 @@ impl Project {
     }
 
     fn write_configuration(&self) {
+        fs::create_dir_all(self.plugins()).unwrap();
         let presets = self.dir().join("presets");
         let project = presets.join("project.toml");
         if !project.exists() {
             let text = format!("{}\n[paths]\nplugins = \"plugins\"\n\n[listen]\nport = 0\n", self.settings);
             fs::write(project, text).unwrap();
         }
-        if self.presets.is_empty() {
+        if self.presets.is_empty() && !self.services.is_empty() {
             let names: Vec<_> = self.services.keys().map(|name| format!("{name:?}")).collect();
             let mut text = format!("services = [{}]\n", names.join(", "));
             for (name, settings) in self.services.iter().filter(|(_, settings)| !settings.is_empty()) {
-                let settings = settings.replace("{service}", &format!("service.{name}"));
                 write!(text, "\n[service.{name}]\n{settings}").unwrap();
             }
             fs::write(presets.join("all.toml"), text).unwrap();

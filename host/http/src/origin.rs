@@ -155,11 +155,11 @@ pub(crate) fn normalise(text: &str) -> Option<Cow<'_, str>> {
     };
     let drop_port = port.is_some() && port == default;
     let port_len = authority.len() - host.len();
-    let canonical_port = port.is_none_or(|port| port_len == 1 + decimal_len(port));
-    let clean = !text[..end].bytes().any(|byte| byte.is_ascii_uppercase())
-        && !drop_port
-        && canonical_port
-        && !(port.is_none() && port_len > 0);
+    let canonical_port = match port {
+        Some(port) => !drop_port && port_len == 1 + decimal_len(port),
+        None => port_len == 0,
+    };
+    let clean = canonical_port && !text[..end].bytes().any(|byte| byte.is_ascii_uppercase());
     if clean {
         return Some(Cow::Borrowed(&text[..end]));
     }

@@ -21,6 +21,9 @@ pub struct Recipient {
     pub(crate) server_output: Rc<[u8]>,
 }
 
+/// One recipient's success object, or its error.
+pub type Answer = Result<Vec<u8>, HandlerError>;
+
 /// A fanout: the same event for several recipients.
 #[derive(Debug)]
 pub struct Batch {
@@ -34,7 +37,7 @@ pub struct SyncClient {
     /// Where it stands.
     pub route: Route,
     /// Runs it for a batch: one result a recipient, in their order.
-    pub call: fn(&Batch) -> Vec<Result<Vec<u8>, HandlerError>>,
+    pub call: fn(&Batch) -> Vec<Answer>,
     /// Schema of its result.
     pub output: fn() -> Option<schemars::Schema>,
 }
@@ -115,7 +118,7 @@ impl<S: DeserializeOwned> ServerHalf for Read<S> {
 pub fn call_sync_client<I, S, R>(
     batch: &Batch,
     handler: impl Fn(&Recipient, &I, &S) -> R,
-) -> Vec<Result<Vec<u8>, HandlerError>>
+) -> Vec<Answer>
 where
     I: DeserializeOwned,
     S: ServerHalf,
@@ -147,7 +150,7 @@ pub fn dispatch_sync_client(
     plugin: &Plugin,
     route: &str,
     batch: &Batch,
-) -> Vec<Result<Vec<u8>, HandlerError>> {
+) -> Vec<Answer> {
     match plugin.sync_clients.iter().find(|half| half.route.is("sync/", plugin.service, route)) {
         Some(half) => (half.call)(batch),
         None => {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Received, start};
+use crate::support::{Client, Received, start};
 
 const COMMON: [&str; 10] = [
     "access-control-allow-origin",
@@ -273,4 +273,34 @@ async fn replies_keep_their_status_and_a_busy_service_says_when_to_come_back() {
     assert_eq!(missing.header("retry-after"), None);
     let busy = server.ask("GET /api/busy/x/v1", "", "").await;
     assert_eq!((busy.status, busy.header("retry-after")), (503, Some("7")));
+}
+
+#[tokio::test]
+async fn the_pipeline_itself_answers_behind_it() {
+    use std::sync::Arc;
+
+    use luckystack_http::{HostIdentity, Readiness, Server};
+    use luckystack_pipeline::Pipeline;
+    use luckystack_pipeline::locale::Locales;
+    use luckystack_topology::ProjectConfig;
+
+    let mut project = ProjectConfig::defaults("presets".as_ref(), ".".as_ref());
+    project.listen.port = 0;
+    let mut locales = Locales::default();
+    locales.add("nl", "nl.json".as_ref(), br#"{"api":{"notFound":"Geen route {{name}}"}}"#);
+    let pipeline = Pipeline::new(&project, locales, false);
+    let server = Server::bind(&project, &HostIdentity::default(), Arc::new(Readiness::new())).await.unwrap();
+    let handle = server.serve(pipeline);
+    for (path, status, code) in
+        [("/api/a/get/v1", 404, "api.notFound"), ("/api/a/v1", 400, "routing.invalidServiceRouteName")]
+    {
+        let mut client = Client::connect(handle.local_addr()).await;
+        client.write(format!("GET {path} HTTP/1.1\r\nHost: x\r\nAccept-Language: nl-BE\r\n\r\n")).await;
+        let received = client.response().await.unwrap();
+        assert_eq!((received.status, received.json()["errorCode"].as_str()), (status, Some(code)));
+        if status == 404 {
+            assert_eq!(received.json()["message"], "Geen route api/a/get/v1");
+        }
+    }
+    assert_eq!(handle.shutdown().await.cut_off, 0);
 }

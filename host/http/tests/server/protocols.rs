@@ -138,6 +138,24 @@ async fn a_reset_http2_stream_ends_its_call_and_no_other() {
 }
 
 #[tokio::test]
+async fn an_http2_client_that_takes_no_answer_is_cut_off() {
+    let server = start(|project| project.http.write_timeout = std::time::Duration::from_millis(200)).await;
+    let tcp = TcpStream::connect(server.address).await.unwrap();
+    // The connection is read all the time; only the stream's window stays closed.
+    let (mut client, connection) = http2::Builder::new(TokioExecutor::new())
+        .initial_stream_window_size(1024)
+        .handshake(TokioIo::new(tcp))
+        .await
+        .unwrap();
+    let connection = tokio::spawn(connection);
+    let request = request("GET", "http://x/api/large/x/v1", &server.origin(), "");
+    let response = client.send_request(request).await.unwrap();
+    assert_eq!(response.status(), 200);
+    let ended = tokio::time::timeout(crate::support::PATIENCE, connection).await;
+    assert!(ended.is_ok(), "the server keeps the connection");
+}
+
+#[tokio::test]
 async fn an_http2_body_that_is_too_large_is_refused_and_the_connection_ends() {
     let server = start(|project| project.http.request_body_max_bytes = 10).await;
     let mut client = http2(TcpStream::connect(server.address).await.unwrap()).await;

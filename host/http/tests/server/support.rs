@@ -218,7 +218,7 @@ pub async fn start(change: impl FnOnce(&mut ProjectConfig)) -> Started {
 
 impl Started {
     pub async fn client(&self) -> Client {
-        Client { stream: TcpStream::connect(self.address).await.unwrap(), read: Vec::new() }
+        Client::connect(self.address).await
     }
 
     /// One request on its own connection.
@@ -308,6 +308,10 @@ impl Received {
 }
 
 impl Client {
+    pub async fn connect(address: SocketAddr) -> Self {
+        Self { stream: TcpStream::connect(address).await.unwrap(), read: Vec::new() }
+    }
+
     pub async fn write(&mut self, bytes: impl AsRef<[u8]>) {
         // The server may have closed already; what it sent is still to be read.
         let _ = self.stream.write_all(bytes.as_ref()).await;
