@@ -53,7 +53,7 @@ struct Tracked {
 }
 
 /// All vehicles of the fleet.
-#[api(rate_limit = false)]
+#[api]
 fn get_all() -> Result<&'static [Vehicle], HandlerError> {
     Ok(&FLEET)
 }

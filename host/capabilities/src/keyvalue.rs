@@ -139,9 +139,9 @@ impl Capability for KeyValue {
     fn grant(&self, service: &str, settings: &ServiceSettings) -> Grant {
         match settings.grants.keyvalue {
             Some(_) => Grant::Granted,
-            None => {
-                Grant::Missing(format!("add `keyvalue = true` under [service.{service}.grants] in the preset"))
-            }
+            None => Grant::Missing(format!(
+                "add `keyvalue = true` under [service.{service}.grants] in the preset"
+            )),
         }
     }
 }
@@ -242,11 +242,7 @@ impl store::HostBucket for HostState {
         Ok(bucket(self, &handle)?.set(key, value).await)
     }
 
-    async fn delete(
-        &mut self,
-        handle: Resource<Bucket>,
-        key: String,
-    ) -> wasmtime::Result<Result<(), Error>> {
+    async fn delete(&mut self, handle: Resource<Bucket>, key: String) -> wasmtime::Result<Result<(), Error>> {
         Ok(bucket(self, &handle)?.delete(&key).await)
     }
 

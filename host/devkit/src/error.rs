@@ -27,9 +27,9 @@ pub enum BuildError {
         problem: String,
     },
 
-    /// A tool could not be started.
-    #[error("{plugin}: cannot start {}: {source}; is it installed and on the PATH?", program.display())]
-    Start {
+    /// A tool could not be run.
+    #[error("{plugin}: cannot run {}: {source}", program.display())]
+    Run {
         /// Name of the package, or its folder where that is not known yet.
         plugin: String,
         /// The program.

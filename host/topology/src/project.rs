@@ -93,8 +93,9 @@ pub struct HttpConfig {
     /// `keep_alive_timeout` (75 s): longer than the 60 s for which common proxies keep idle
     /// connections, so that the proxy, which can retry, is the one that closes.
     pub keep_alive_timeout: Duration,
-    /// `max_requests_per_second_per_connection` (1000; `None` for `false`): far above what a
-    /// browser or a proxy's connection sends, far below what one flooding connection could.
+    /// `max_requests_per_second_per_connection` (10 000; `None` for `false`): a proxy sends the
+    /// requests of many clients over one connection, so it must not be small; one connection that
+    /// floods could send several times as many.
     pub max_requests_per_second_per_connection: Option<u32>,
     /// `max_connections` (10 000): at some 10 KB each, 100 MB; the next one waits in the backlog.
     pub max_connections: u32,
@@ -281,7 +282,7 @@ impl Default for HttpConfig {
             body_read_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),
             keep_alive_timeout: Duration::from_secs(75),
-            max_requests_per_second_per_connection: Some(1000),
+            max_requests_per_second_per_connection: Some(10_000),
             max_connections: 10_000,
             drain_timeout: Duration::from_secs(10),
             cors: CorsConfig::default(),

@@ -221,3 +221,69 @@ const fn begins_with(text: &str, start: &str) -> bool {
     }
     true
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Api, Hook, Plugin, Route};
+    use crate::Outcome;
+
+    const fn api(name: &'static str, version: u32, page: Option<&'static str>, error_formatter: bool) -> Api {
+        Api {
+            route: Route { page, name, version, members: "", error_formatter },
+            call: |_, _| Ok(Vec::new()),
+            input: || None,
+            output: || None,
+            stream: || None,
+        }
+    }
+
+    fn plugin(apis: &'static [Api], hooks: &'static [Hook]) -> Plugin {
+        Plugin {
+            name: "p",
+            version: "1",
+            description: "",
+            service: "fleet",
+            apis,
+            sync_servers: &[],
+            sync_clients: &[],
+            hooks,
+            functions: &[],
+            error_formatter: None,
+        }
+    }
+
+    #[test]
+    fn handlers_that_differ_are_accepted() {
+        const APIS: &[Api] =
+            &[api("a", 1, None, false), api("a", 2, None, false), api("a", 1, Some("fleet/old"), false)];
+        plugin(APIS, &[]).check();
+    }
+
+    #[test]
+    #[should_panic(expected = "same page, name and version")]
+    fn two_handlers_of_one_route_do_not_compile() {
+        const APIS: &[Api] = &[api("a", 1, None, false), api("b", 1, None, false), api("a", 1, None, false)];
+        plugin(APIS, &[]).check();
+    }
+
+    #[test]
+    #[should_panic(expected = "`page` of a handler must be the plugin's service")]
+    fn a_page_of_another_service_does_not_compile() {
+        const APIS: &[Api] = &[api("a", 1, Some("fleets/old"), false)];
+        plugin(APIS, &[]).check();
+    }
+
+    #[test]
+    #[should_panic(expected = "no #[error_formatter] function is listed")]
+    fn an_error_formatter_that_is_not_there_does_not_compile() {
+        const APIS: &[Api] = &[api("a", 1, None, true)];
+        plugin(APIS, &[]).check();
+    }
+
+    #[test]
+    #[should_panic(expected = "subscribe to the same hook")]
+    fn two_handlers_of_one_hook_do_not_compile() {
+        const HOOK: Hook = Hook { hook: "postLogin", members: "", handle: |_| Outcome::proceed() };
+        plugin(&[], &[HOOK, HOOK]).check();
+    }
+}

@@ -115,10 +115,7 @@ impl<S: DeserializeOwned> ServerHalf for Read<S> {
 }
 
 /// Decodes once, then runs the handler for every recipient.
-pub fn call_sync_client<I, S, R>(
-    batch: &Batch,
-    handler: impl Fn(&Recipient, &I, &S) -> R,
-) -> Vec<Answer>
+pub fn call_sync_client<I, S, R>(batch: &Batch, handler: impl Fn(&Recipient, &I, &S) -> R) -> Vec<Answer>
 where
     I: DeserializeOwned,
     S: ServerHalf,
@@ -146,11 +143,7 @@ where
 }
 
 /// Answers one call of the export `sync-client`.
-pub fn dispatch_sync_client(
-    plugin: &Plugin,
-    route: &str,
-    batch: &Batch,
-) -> Vec<Answer> {
+pub fn dispatch_sync_client(plugin: &Plugin, route: &str, batch: &Batch) -> Vec<Answer> {
     match plugin.sync_clients.iter().find(|half| half.route.is("sync/", plugin.service, route)) {
         Some(half) => (half.call)(batch),
         None => {

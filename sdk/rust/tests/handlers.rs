@@ -196,7 +196,7 @@ fn the_manifest_says_what_the_attributes_say() {
     );
     assert_eq!(manifest["routes"][1]["auth"], json!({ "login": true }));
     assert_eq!(manifest["routes"][1]["rateLimit"], false);
-    assert_eq!(manifest["routes"][3]["input"], json!({ "type": "object" }), "no input is an empty object");
+    assert_eq!(manifest["routes"][3]["input"], json!({ "title": "Empty", "type": "object" }));
     assert_eq!(
         manifest["hooks"],
         json!([

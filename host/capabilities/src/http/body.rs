@@ -51,10 +51,13 @@ impl Incoming {
         }
     }
 
-    fn next(&mut self, frame: Option<Result<Frame<Bytes>, hyper::Error>>) -> Option<Result<Frame<Bytes>, Error>> {
-        let frame = frame.map(|frame| count(frame.map_err(Error::from)?, &mut self.left, || {
-            Error::HttpResponseBodySize(Some(MAX_BODY))
-        }));
+    fn next(
+        &mut self,
+        frame: Option<Result<Frame<Bytes>, hyper::Error>>,
+    ) -> Option<Result<Frame<Bytes>, Error>> {
+        let frame = frame.map(|frame| {
+            count(frame.map_err(Error::from)?, &mut self.left, || Error::HttpResponseBodySize(Some(MAX_BODY)))
+        });
         if !matches!(frame, Some(Ok(_))) || self.inner.is_end_stream() {
             self.place = None;
         }
@@ -66,7 +69,10 @@ impl Body for Incoming {
     type Data = Bytes;
     type Error = Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         if let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) {
             self.waiting = false;
             return Poll::Ready(self.next(frame));
@@ -105,7 +111,10 @@ impl Body for Outgoing {
     type Data = Bytes;
     type Error = Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = &mut *self;
         Pin::new(&mut this.inner).poll_frame(cx).map(|frame| {
             frame.map(|frame| count(frame?, &mut this.left, || Error::HttpRequestBodySize(Some(MAX_BODY))))

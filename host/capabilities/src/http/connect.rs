@@ -47,9 +47,7 @@ impl Target {
         let host = authority.host();
         let port = match authority.as_str()[host.len()..].strip_prefix(':') {
             None => scheme.default_port(),
-            Some(_) => {
-                authority.port_u16().filter(|port| *port != 0).ok_or(Error::HttpRequestUriInvalid)?
-            }
+            Some(_) => authority.port_u16().filter(|port| *port != 0).ok_or(Error::HttpRequestUriInvalid)?,
         };
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         Ok(Target { scheme, host: host.to_owned(), port })

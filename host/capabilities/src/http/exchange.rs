@@ -55,11 +55,14 @@ pub(super) async fn exchange(
     }
     let target = Target::of(request.uri())?;
     if !outbound.grants.allows_http(target.scheme, &target.host, target.port) {
-        caller.warn(&target, &format!(
-            "add `{}` to `http` under [service.{}.grants] in the preset",
-            target.grant(),
-            caller.source.service
-        ));
+        caller.warn(
+            &target,
+            &format!(
+                "add `{}` to `http` under [service.{}.grants] in the preset",
+                target.grant(),
+                caller.source.service
+            ),
+        );
         return Err(Error::HttpRequestDenied);
     }
 
@@ -95,8 +98,7 @@ pub(super) async fn exchange(
         return Err(Error::HttpResponseBodySize(Some(announced)));
     }
     let between_bytes = options.between_bytes_timeout.unwrap_or(Duration::MAX);
-    let response =
-        response.map(|body| Incoming::new(body, between_bytes, deadline, place).boxed_unsync());
+    let response = response.map(|body| Incoming::new(body, between_bytes, deadline, place).boxed_unsync());
     let work = async move {
         // It can only fail by being cancelled, and then nobody reads the answer either.
         let _ = (&mut connection.0).await;

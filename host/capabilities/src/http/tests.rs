@@ -144,7 +144,10 @@ async fn a_loopback_address_answers_only_when_it_is_granted_literally() {
     let head = heads.recv().await.unwrap();
     assert!(head.starts_with("GET /path?q=1 HTTP/1.1\r\n"), "{head}");
     assert!(head.contains(&format!("host: 127.0.0.1:{port}\r\n")), "{head}");
-    assert!(head.contains("traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n"), "{head}");
+    assert!(
+        head.contains("traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n"),
+        "{head}"
+    );
 
     let refusals = [
         (vec![], "HttpRequestDenied"),
@@ -176,10 +179,13 @@ async fn a_name_that_resolves_to_loopback_is_refused_under_a_pattern() {
 async fn other_spellings_of_an_address_are_that_address() {
     let (port, mut heads) = server(hello).await;
     let pattern = outbound(vec![grant(None, HostPattern::AnyPublic, Some(port))]);
-    for host in ["127.1", "2130706433", "0x7f.0.0.1", "0177.0.0.1", "[::ffff:127.0.0.1]", "[::1]", "localhost."] {
+    for host in
+        ["127.1", "2130706433", "0x7f.0.0.1", "0177.0.0.1", "[::ffff:127.0.0.1]", "[::1]", "localhost."]
+    {
         let refused = error(get(&pattern, &format!("http://{host}:{port}/")).await);
         assert!(
-            matches!(&*refused, "HttpRequestDenied" | "DestinationIpProhibited") || refused.starts_with("DnsError"),
+            matches!(&*refused, "HttpRequestDenied" | "DestinationIpProhibited")
+                || refused.starts_with("DnsError"),
             "{host}: {refused}"
         );
     }
@@ -189,11 +195,14 @@ async fn other_spellings_of_an_address_are_that_address() {
 #[tokio::test]
 async fn redirects_are_answers_and_not_followed() {
     let (port, mut heads) = server(|mut stream: TcpStream| async move {
-        let _ = stream.write_all(b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n").await;
+        let _ = stream
+            .write_all(b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n")
+            .await;
     })
     .await;
     let granted = outbound(vec![grant(None, LOOPBACK, Some(port))]);
-    let (response, _) = get(&granted, &format!("http://127.0.0.1:{port}/")).await.unwrap_or_else(|_| panic!());
+    let (response, _) =
+        get(&granted, &format!("http://127.0.0.1:{port}/")).await.unwrap_or_else(|_| panic!());
     assert_eq!(response.status(), 302);
     heads.recv().await.unwrap();
     assert!(heads.try_recv().is_err());
@@ -205,7 +214,9 @@ async fn a_trace_context_that_the_guest_set_stays() {
     let granted = outbound(vec![grant(None, LOOPBACK, Some(port))]);
     let mut request = request(&format!("http://127.0.0.1:{port}?q"));
     request.headers_mut().insert("traceparent", HeaderValue::from_static("mine"));
-    text(send(&granted, request, RequestOptions::default()).await.unwrap_or_else(|_| panic!())).await.unwrap();
+    text(send(&granted, request, RequestOptions::default()).await.unwrap_or_else(|_| panic!()))
+        .await
+        .unwrap();
     let head = heads.recv().await.unwrap();
     assert!(head.contains("traceparent: mine\r\n"), "{head}");
     assert!(head.starts_with("GET /?q HTTP/1.1\r\n"), "{head}");
@@ -272,8 +283,10 @@ async fn a_server_that_stops_in_the_middle_is_given_up_in_time() {
     })
     .await;
     let granted = outbound(vec![grant(None, LOOPBACK, Some(port))]);
-    let options =
-        RequestOptions { between_bytes_timeout: Some(Duration::from_millis(50)), ..RequestOptions::default() };
+    let options = RequestOptions {
+        between_bytes_timeout: Some(Duration::from_millis(50)),
+        ..RequestOptions::default()
+    };
     let response = send(&granted, request(&format!("http://127.0.0.1:{port}/")), options).await;
     let error = text(response.unwrap_or_else(|error| panic!("{error:?}"))).await.unwrap_err();
     assert!(matches!(error, Error::ConnectionReadTimeout), "{error:?}");
@@ -355,8 +368,12 @@ async fn answers_without_a_body_do_not_hold_a_place() {
     let granted = outbound(vec![grant(None, LOOPBACK, Some(port))]);
     let call = call(Duration::from_secs(10));
     let places = Arc::new(Semaphore::new(MAX_IN_FLIGHT));
-    let result =
-        exchange(granted, caller(&call, &places), request(&format!("http://127.0.0.1:{port}/")), RequestOptions::default());
+    let result = exchange(
+        granted,
+        caller(&call, &places),
+        request(&format!("http://127.0.0.1:{port}/")),
+        RequestOptions::default(),
+    );
     let _unread = result.await.unwrap_or_else(|error| panic!("{error:?}"));
     assert_eq!(places.available_permits(), MAX_IN_FLIGHT);
 }
@@ -368,7 +385,8 @@ async fn refusals_in_the_log_count_as_lines_of_the_call() {
     let places = Arc::new(Semaphore::new(MAX_IN_FLIGHT));
     for _ in 0..3 {
         let request = request("http://example.com/");
-        let refused = exchange(Arc::clone(&nothing), caller(&call, &places), request, RequestOptions::default());
+        let refused =
+            exchange(Arc::clone(&nothing), caller(&call, &places), request, RequestOptions::default());
         assert_eq!(error(refused.await), "HttpRequestDenied");
     }
     assert_eq!(call.count_log_line(), 4);
@@ -403,10 +421,12 @@ async fn https_verifies_who_answers() {
             });
         }
     });
-    let grants = || vec![
-        grant(None, HostPattern::Exact("localhost".into()), Some(port)),
-        grant(None, LOOPBACK, Some(port)),
-    ];
+    let grants = || {
+        vec![
+            grant(None, HostPattern::Exact("localhost".into()), Some(port)),
+            grant(None, LOOPBACK, Some(port)),
+        ]
+    };
     let mut roots = rustls::RootCertStore::empty();
     roots.add(certificate).unwrap();
 

@@ -177,11 +177,7 @@ impl OutputStream for ServiceLog {
 }
 
 impl AsyncWrite for ServiceLog {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        _cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<std::io::Result<usize>> {
+    fn poll_write(self: Pin<&mut Self>, _cx: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
         self.0.lock().write(bytes);
         Poll::Ready(Ok(bytes.len()))
     }

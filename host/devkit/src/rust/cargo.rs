@@ -64,7 +64,7 @@ struct Diagnostic {
 /// A message of `cargo build --message-format=json`.
 #[derive(Deserialize)]
 #[serde(tag = "reason", rename_all = "kebab-case")]
-enum Message {
+enum FromCargo {
     CompilerMessage {
         package_id: String,
         message: Rendered,
@@ -259,13 +259,13 @@ impl Outcome {
                 self.text.push('\n');
             }
             Line::Out(text) => match serde_json::from_str(&text) {
-                Ok(Message::CompilerMessage { package_id, message }) => {
+                Ok(FromCargo::CompilerMessage { package_id, message }) => {
                     let rendered = message.rendered.unwrap_or_default();
                     progress.event(Event::Output { text: rendered.trim_end_matches('\n') });
                     let is_error = message.level.starts_with("error");
                     self.diagnostics.push(Diagnostic { package: package_id, is_error, rendered });
                 }
-                Ok(Message::CompilerArtifact { package_id, target, filenames }) => {
+                Ok(FromCargo::CompilerArtifact { package_id, target, filenames }) => {
                     let module = filenames
                         .into_iter()
                         .find(|file| file.extension() == Some(OsStr::new("wasm")))
@@ -274,7 +274,7 @@ impl Outcome {
                         self.modules.insert(package_id, module);
                     }
                 }
-                Ok(Message::Other) => {}
+                Ok(FromCargo::Other) => {}
                 // A build script or procedural macro that prints past cargo.
                 Err(_) => progress.event(Event::Output { text: &text }),
             },

@@ -122,7 +122,7 @@ async fn build_batch(
     let outcome = match cargo::build(&packages, target_dir, toolchain, progress).await {
         Ok(outcome) => outcome,
         Err(error) => {
-            return all(&|job| BuildError::Start {
+            return all(&|job| BuildError::Run {
                 plugin: job.package.name.clone(),
                 program: toolchain.cargo().to_owned(),
                 source: copy_error(&error),

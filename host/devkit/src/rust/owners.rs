@@ -59,7 +59,9 @@ pub(crate) fn foreign<'a>(target_dir: &Path, workspace: &Path, packages: &'a [Lo
 pub(crate) fn take(target_dir: &Path, workspace: &Path, packages: &[Local]) -> io::Result<()> {
     fs::create_dir_all(folder(target_dir))?;
     for package in packages {
-        fs::write(file(target_dir, package), workspace.as_os_str().as_encoded_bytes())?;
+        let file = file(target_dir, package);
+        fs::write(&file, workspace.as_os_str().as_encoded_bytes())
+            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", file.display())))?;
     }
     Ok(())
 }

@@ -215,7 +215,7 @@ async fn ask(manifest: &Path, toolchain: &RustToolchain) -> Result<Metadata, Bui
         }
     })
     .await
-    .map_err(|source| BuildError::Start {
+    .map_err(|source| BuildError::Run {
         plugin: manifest.display().to_string(),
         program: toolchain.cargo().to_owned(),
         source,
