@@ -32,7 +32,8 @@ pub(crate) fn listing(project: &Project, loaded: &Loaded) -> String {
         let _ = writeln!(out, "skipped   {error}\n");
     }
     for service in loaded.empty.iter().filter(|service| *service != FUNCTIONS) {
-        let _ = writeln!(out, "skipped   {service}: its folder holds neither a component nor sources of one\n");
+        let _ =
+            writeln!(out, "skipped   {service}: its folder holds neither a component nor sources of one\n");
     }
     out
 }

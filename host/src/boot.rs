@@ -67,8 +67,12 @@ fn start_runtime(topology: &Topology) -> anyhow::Result<Runtime> {
         epoch_tick: engine.epoch_tick,
     };
     let cache = topology.project.paths.cache.clone().or_else(default_cache);
-    Runtime::start(&settings, luckystack_capabilities::all(luckystack_capabilities::Options::default()), cache.as_deref())
-        .context("the plugin host did not start")
+    Runtime::start(
+        &settings,
+        luckystack_capabilities::all(luckystack_capabilities::Options::default()),
+        cache.as_deref(),
+    )
+    .context("the plugin host did not start")
 }
 
 /// `$XDG_CACHE_HOME/luckystack-host`, or the same below `~/.cache`.

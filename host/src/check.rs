@@ -7,7 +7,7 @@ use crate::boot;
 use crate::build::{needs_build, requests};
 use crate::cli::Common;
 use crate::project::{self, Problem, print_findings};
-use crate::terminal::{count, line, note};
+use crate::terminal::{complain, count, line};
 
 /// Runs the checks; whether they passed.
 pub(crate) async fn run(common: &Common, json: bool, strict: bool) -> anyhow::Result<bool> {
@@ -27,7 +27,9 @@ pub(crate) async fn run(common: &Common, json: bool, strict: bool) -> anyhow::Re
                         message: "its component is missing or older than its sources".into(),
                         remedy: "run `luckystack-host build`".into(),
                     }),
-                    Err(problem) => findings.push(component_error(&request.dir, problem, "correct its Cargo.toml")),
+                    Err(problem) => {
+                        findings.push(component_error(&request.dir, problem, "correct its Cargo.toml"))
+                    }
                 }
             }
             let loaded = boot::load(&project).await?;
@@ -48,7 +50,7 @@ pub(crate) async fn run(common: &Common, json: bool, strict: bool) -> anyhow::Re
         }
         Err(Problem::Findings(findings)) => findings,
         Err(Problem::UnknownPreset(message)) => {
-            note(format!("error: {message}"));
+            complain(format!("error: {message}"));
             return Ok(false);
         }
     };

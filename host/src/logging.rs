@@ -8,7 +8,9 @@ use tracing_subscriber::EnvFilter;
 pub(crate) fn install(json: bool, verbose: u8) {
     let default = match verbose {
         0 => "info",
-        1 => "info,luckystack=debug,luckystack_pipeline=debug,luckystack_http=debug,luckystack_plugins=debug,plugin=debug",
+        1 => {
+            "info,luckystack=debug,luckystack_pipeline=debug,luckystack_http=debug,luckystack_plugins=debug,plugin=debug"
+        }
         _ => "trace,wasmtime=info,cranelift=info,regalloc2=info,hyper=info,h2=info",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
@@ -18,6 +20,7 @@ pub(crate) fn install(json: bool, verbose: u8) {
         .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
     // A second installation can only be a second call of this function: nothing to do then.
     let _ = if json {
+        crate::terminal::notes_are_events();
         builder.json().flatten_event(true).try_init()
     } else {
         builder.with_target(false).try_init()

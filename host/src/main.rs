@@ -18,7 +18,7 @@ use clap::Parser;
 
 use crate::cli::{Cli, Command, Common};
 use crate::project::{Problem, Project, print_findings};
-use crate::terminal::{count, note};
+use crate::terminal::{complain, count, note};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -34,7 +34,7 @@ async fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            note(format!("error: {error:#}"));
+            complain(format!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -49,7 +49,7 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
             build_missing(&mut project, common).await;
             let loaded = boot::load(&project).await?;
             for error in &loaded.skipped {
-                note(error);
+                complain(error);
             }
             functions::print(&loaded, json)?;
             Ok(loaded.skipped.is_empty())
@@ -58,7 +58,7 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
             let Some(project) = open(common) else { return Ok(false) };
             let outcome = build::build(&project, build::Which::All).await;
             for failure in &outcome.failures {
-                note(failure);
+                complain(failure);
             }
             note(format!("{} built, {} failed", count(outcome.built, "plugin"), outcome.failures.len()));
             Ok(outcome.failures.is_empty())
@@ -79,11 +79,11 @@ fn open(common: &Common) -> Option<Project> {
         }
         Err(Problem::Findings(findings)) => {
             print_findings(&findings);
-            note("the configuration has errors; `luckystack-host check` lists them");
+            complain("the configuration has errors; `luckystack-host check` lists them");
             None
         }
         Err(Problem::UnknownPreset(message)) => {
-            note(format!("error: {message}"));
+            complain(format!("error: {message}"));
             None
         }
     }
@@ -94,7 +94,7 @@ async fn build_missing(project: &mut Project, common: &Common) {
         return;
     }
     for failure in build::build(project, build::Which::Stale).await.failures {
-        note(failure);
+        complain(failure);
     }
     project.rediscover();
 }

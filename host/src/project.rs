@@ -6,9 +6,10 @@ use luckystack_topology::{
     DiskService, Finding, Overrides, SYSTEM, Selection, ServiceDir, Severity, Topology, discover,
     discover_functions, load, validate,
 };
+use tracing::Level;
 
 use crate::cli::Common;
-use crate::terminal::note;
+use crate::terminal::note_at;
 
 /// Everything known before anything is loaded.
 #[derive(Debug)]
@@ -46,17 +47,29 @@ pub(crate) fn open(common: &Common, strict: bool) -> Result<Project, Problem> {
         .map(|service| DiskService { name: service.service.clone(), dir: service.dir.clone() })
         .collect();
     findings.extend(validate(&topology, &on_disk, &|name| std::env::var(name).ok()));
-    let broken = findings.iter().any(|finding| finding.severity == Severity::Error);
-    if broken && !strict {
-        return Err(Problem::Findings(findings));
-    }
-
     let selection =
         topology.selection(&common.preset).map_err(|unknown| Problem::UnknownPreset(unknown.to_string()))?;
+    if !strict {
+        spare_presets_not_loaded(&mut findings, &selection);
+        if findings.iter().any(|finding| finding.severity == Severity::Error) {
+            return Err(Problem::Findings(findings));
+        }
+    }
     services.retain(|service| selection.services.contains(&service.service));
     services.sort_by_key(|service| (service.service != SYSTEM, service.service.clone()));
     services.extend(functions);
     Ok(Project { topology, selection, services, findings })
+}
+
+/// A machine that runs one preset need not hold the services of the others: that they are missing is
+/// no reason not to start.
+fn spare_presets_not_loaded(findings: &mut [Finding], selection: &Selection) {
+    for finding in findings.iter_mut().filter(|finding| finding.code == "preset-references-unknown-service") {
+        let preset = finding.file.file_stem().map(|stem| stem.to_string_lossy());
+        if preset.is_some_and(|preset| !selection.presets.iter().any(|selected| *selected == preset)) {
+            finding.severity = Severity::Warning;
+        }
+    }
 }
 
 impl Project {
@@ -82,9 +95,9 @@ impl Project {
 
 /// Prints findings to standard error, errors last, where the eye rests.
 pub(crate) fn print_findings(findings: &[Finding]) {
-    for severity in [Severity::Warning, Severity::Error] {
+    for (severity, level) in [(Severity::Warning, Level::WARN), (Severity::Error, Level::ERROR)] {
         for finding in findings.iter().filter(|finding| finding.severity == severity) {
-            note(finding);
+            note_at(level, finding);
         }
     }
 }

@@ -9,9 +9,10 @@ use luckystack_pipeline::Pipeline;
 use luckystack_pipeline::locale::Locales;
 use luckystack_topology::Topology;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::Level;
 
 use crate::project::Project;
-use crate::terminal::{count, line, note};
+use crate::terminal::{complain, count, line, note, note_at};
 use crate::{banner, boot, build};
 
 /// Subscribers of `preServerStop` may take this long (wire protocol §6.3).
@@ -35,7 +36,7 @@ pub(crate) async fn run(mut project: Project, no_build: bool) -> anyhow::Result<
             () = signals.next() => return Ok(true),
         };
         for failure in &outcome.failures {
-            note(failure);
+            complain(failure);
         }
         built = outcome.built;
         project.rediscover();
@@ -45,7 +46,7 @@ pub(crate) async fn run(mut project: Project, no_build: bool) -> anyhow::Result<
     let loaded = boot::load(&project).await?;
     let (locales, problems) = Locales::load(&project.topology.project.paths.locales);
     for problem in &problems {
-        note(format!("warning: {problem}"));
+        note_at(Level::WARN, format!("warning: {problem}"));
     }
     let locales = locales.with_default(&project.topology.project.default_language);
     let listing = banner::listing(&project, &loaded);
@@ -104,7 +105,10 @@ struct Signals {
 impl Signals {
     fn install() -> anyhow::Result<Signals> {
         let install = |kind| signal(kind).context("cannot listen for signals");
-        Ok(Signals { terminate: install(SignalKind::terminate())?, interrupt: install(SignalKind::interrupt())? })
+        Ok(Signals {
+            terminate: install(SignalKind::terminate())?,
+            interrupt: install(SignalKind::interrupt())?,
+        })
     }
 
     async fn next(&mut self) {

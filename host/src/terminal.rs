@@ -2,6 +2,17 @@
 
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tracing::Level;
+
+/// Whether standard error holds a log in JSON, which plain lines would break.
+static JSON_LOG: AtomicBool = AtomicBool::new(false);
+
+/// From now on what goes to standard error goes there as an event of the log.
+pub(crate) fn notes_are_events() {
+    JSON_LOG.store(true, Ordering::Relaxed);
+}
 
 /// A line on standard output. A closed pipe (`… | head`) is no error.
 pub(crate) fn line(text: impl Display) {
@@ -10,7 +21,25 @@ pub(crate) fn line(text: impl Display) {
 
 /// A line on standard error.
 pub(crate) fn note(text: impl Display) {
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    note_at(Level::INFO, text);
+}
+
+/// A line on standard error about something that went wrong.
+pub(crate) fn complain(text: impl Display) {
+    note_at(Level::ERROR, text);
+}
+
+/// A line on standard error; the level counts in a JSON log only.
+pub(crate) fn note_at(level: Level, text: impl Display) {
+    if !JSON_LOG.load(Ordering::Relaxed) {
+        let _ = writeln!(std::io::stderr().lock(), "{text}");
+    } else if level == Level::ERROR {
+        tracing::error!("{text}");
+    } else if level == Level::WARN {
+        tracing::warn!("{text}");
+    } else {
+        tracing::info!("{text}");
+    }
 }
 
 /// Whether standard error shows colours.

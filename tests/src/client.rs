@@ -147,7 +147,10 @@ impl Answer {
     pub fn param(&self, key: &str) -> Value {
         let envelope = self.json();
         let params = envelope["errorParams"].as_array().cloned().unwrap_or_default();
-        params.into_iter().find(|param| param["key"] == key).map_or(Value::Null, |mut param| param["value"].take())
+        params
+            .into_iter()
+            .find(|param| param["key"] == key)
+            .map_or(Value::Null, |mut param| param["value"].take())
     }
 
     /// A header as text.
@@ -160,7 +163,11 @@ impl Answer {
     pub fn assert_error(&self, status: u16, code: &str) {
         let envelope = self.json();
         assert_eq!((self.status, &*self.code()), (status, code), "{envelope}");
-        assert_eq!((&envelope["status"], &envelope["httpStatus"]), (&"error".into(), &status.into()), "{envelope}");
+        assert_eq!(
+            (&envelope["status"], &envelope["httpStatus"]),
+            (&"error".into(), &status.into()),
+            "{envelope}"
+        );
     }
 }
 
@@ -259,7 +266,8 @@ impl Events {
     pub async fn next(&mut self) -> Option<Event> {
         loop {
             let block = self.block().await?;
-            let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)).map(str::trim_start);
+            let field =
+                |name: &str| block.lines().find_map(|line| line.strip_prefix(name)).map(str::trim_start);
             if let (Some(name), Some(data)) = (field("event:"), field("data:")) {
                 return Some(Event { name: name.to_owned(), data: serde_json::from_str(data).unwrap() });
             }

@@ -249,7 +249,8 @@ impl Forge {
         let mut data = Data::new();
         let mut functions = String::new();
         for (export, act) in self.all_exports() {
-            let name = format!("luckystack:plugin/{}@{}#{}", export.interface(), self.contract, export.function());
+            let name =
+                format!("luckystack:plugin/{}@{}#{}", export.interface(), self.contract, export.function());
             let body = act.body(export, &mut data);
             let (label, params) = (export.interface().replace('-', "_"), export.params());
             writeln!(
@@ -270,7 +271,8 @@ impl Forge {
         }
         if self.emits() {
             let interface = format!("luckystack:plugin/stream@{}", self.contract);
-            writeln!(imports, "(import \"{interface}\" \"emit\" (func $emit (param i32 i32) (result i32)))").unwrap();
+            writeln!(imports, "(import \"{interface}\" \"emit\" (func $emit (param i32 i32) (result i32)))")
+                .unwrap();
         }
         let pages = self.initial_pages.max(data.pages());
         let (base, segment) = (data.end(), data.segment());

@@ -129,7 +129,8 @@ fn is_fresh(request: &BuildRequest) -> bool {
 
 async fn build(requests: &[BuildRequest]) {
     let progress = Shown;
-    let toolchain = Toolchain::find_or_install(Language::Rust, &progress).await.unwrap_or_else(|error| panic!("{error}"));
+    let toolchain =
+        Toolchain::find_or_install(Language::Rust, &progress).await.unwrap_or_else(|error| panic!("{error}"));
     for result in toolchain.build_all(requests, &progress).await {
         result.unwrap_or_else(|error| panic!("{error}"));
     }

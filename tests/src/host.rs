@@ -62,28 +62,32 @@ impl Lines {
         self.lines.lock().unwrap().iter().filter(|line| line.contains(text)).cloned().collect()
     }
 
-    /// The first line with `text` in it; none when the output ends without.
-    async fn wait_for(&self, text: &str) -> Option<String> {
+    /// The `number`th line with `text` in it, from 1; none when the output ends without.
+    async fn wait_for(&self, text: &str, number: usize) -> Option<String> {
         let mut count = self.count.clone();
         loop {
             count.mark_unchanged();
-            if let Some(line) = self.matching(text).into_iter().next() {
+            if let Some(line) = self.matching(text).into_iter().nth(number - 1) {
                 return Some(line);
             }
             if count.changed().await.is_err() {
-                return self.matching(text).into_iter().next();
+                return self.matching(text).into_iter().nth(number - 1);
             }
         }
     }
 }
 
 impl Host {
-    pub(crate) async fn start(mut command: Command, dir: Arc<TempDir>, place: Arc<OwnedSemaphorePermit>) -> Host {
+    pub(crate) async fn start(
+        mut command: Command,
+        dir: Arc<TempDir>,
+        place: Arc<OwnedSemaphorePermit>,
+    ) -> Host {
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let stdout = Lines::read(child.stdout.take().unwrap());
         let stderr = Lines::read(child.stderr.take().unwrap());
-        let ready = tokio::time::timeout(PATIENCE, stdout.wait_for(READY)).await;
+        let ready = tokio::time::timeout(PATIENCE, stdout.wait_for(READY, 1)).await;
         let printed = || format!("--- stdout\n{}\n--- stderr\n{}", stdout.text(), stderr.text());
         match ready {
             Ok(Some(_)) => {}
@@ -137,10 +141,15 @@ impl Host {
 
     /// Waits for a line of the log with `text` in it.
     pub async fn wait_for_log(&self, text: &str) -> String {
-        match tokio::time::timeout(PATIENCE, self.stderr.wait_for(text)).await {
+        self.wait_for_log_line(text, 1).await
+    }
+
+    /// Waits for the `number`th line of the log with `text` in it, from 1.
+    pub async fn wait_for_log_line(&self, text: &str, number: usize) -> String {
+        match tokio::time::timeout(PATIENCE, self.stderr.wait_for(text, number)).await {
             Ok(Some(line)) => line,
-            Ok(None) => panic!("the log ended without {text:?}\n{}", self.log()),
-            Err(_) => panic!("no {text:?} in the log\n{}", self.log()),
+            Ok(None) => panic!("the log ended without {number} times {text:?}\n{}", self.log()),
+            Err(_) => panic!("not {number} times {text:?} in the log\n{}", self.log()),
         }
     }
 

@@ -84,7 +84,12 @@ impl Report {
     /// Asserts that nobody noticed anything.
     #[track_caller]
     pub fn assert_undisturbed(&self) {
-        assert!(self.errors.is_empty(), "the ordinary load saw {} errors, the first: {}", self.errors.len(), self.errors[0]);
+        assert!(
+            self.errors.is_empty(),
+            "the ordinary load saw {} errors, the first: {}",
+            self.errors.len(),
+            self.errors[0]
+        );
         assert!(self.slowest < STALL, "a request of the ordinary load took {:?}", self.slowest);
         assert!(self.answered > 0, "the ordinary load was never answered");
     }

@@ -24,7 +24,8 @@ async fn a_project_function_shadows_a_services_without_rebuilding_its_callers() 
     let host = relay().start().await;
     assert_eq!(call(&host, "relay/whoami", Value::Null).await.result(), "service");
     drop(host);
-    let project = relay().forged("functions", "overrides.wasm", &override_whoami(Act::Give(b"\"project\"".to_vec())));
+    let project =
+        relay().forged("functions", "overrides.wasm", &override_whoami(Act::Give(b"\"project\"".to_vec())));
     let listing = project.run(&["functions", "--no-build"]).await;
     let text = String::from_utf8_lossy(&listing.stdout).into_owned();
     let line = text.lines().find(|line| line.starts_with("relay/whoami")).unwrap_or_else(|| panic!("{text}"));
@@ -33,7 +34,8 @@ async fn a_project_function_shadows_a_services_without_rebuilding_its_callers() 
 
     let listing = project.run(&["functions", "--json", "--no-build"]).await;
     let json: Value = serde_json::from_slice(&listing.stdout).unwrap();
-    let entry = json["functions"].as_array().unwrap().iter().find(|entry| entry["name"] == "relay/whoami").unwrap();
+    let entry =
+        json["functions"].as_array().unwrap().iter().find(|entry| entry["name"] == "relay/whoami").unwrap();
     assert_eq!(entry["provider"], "project (overrides.wasm)");
     assert_eq!(entry["shadowed"], json!(["service relay (relay.wasm)"]));
 

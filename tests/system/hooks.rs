@@ -57,7 +57,11 @@ async fn a_hook_that_fails_is_isolated_and_the_call_it_watches_goes_on() {
 #[tokio::test]
 async fn a_hook_that_always_fails_makes_its_own_service_degraded() {
     let forge = hook("watcher", json!({ "hook": "postApiExecute" }), Act::Trap);
-    let host = vehicles().forged("watcher", "watcher.wasm", &forge).service("watcher", "degraded_after = 2").start().await;
+    let host = vehicles()
+        .forged("watcher", "watcher.wasm", &forge)
+        .service("watcher", "degraded_after = 2")
+        .start()
+        .await;
     for _ in 0..5 {
         assert_eq!(host.get(ORDINARY).await.status, 200);
     }
@@ -71,7 +75,8 @@ async fn a_pre_hook_stops_with_its_code_and_status() {
         (stop("gate.legal", Some(451)), 451, "gate.legal"),
         (stop("", None), 403, "error.invalidResponse"),
     ] {
-        let forge = hook("gate", json!({ "hook": "preApiExecute", "routes": ["api/vehicles/getAll/v1"] }), act);
+        let forge =
+            hook("gate", json!({ "hook": "preApiExecute", "routes": ["api/vehicles/getAll/v1"] }), act);
         let host = vehicles().forged("gate", "gate.wasm", &forge).start().await;
         host.get(ORDINARY).await.assert_error(status, code);
         assert_eq!(host.get("/api/vehicles/getById/v1?id=v01").await.status, 200, "another route");
@@ -87,7 +92,9 @@ async fn the_message_of_a_stop_is_localised() {
         .write("presets/locales/nl.json", r#"{"gate":{"closed":"Vandaag gesloten"}}"#)
         .start()
         .await;
-    for (language, message) in [("en", "Closed today"), ("nl-BE, en", "Vandaag gesloten"), ("fr", "Closed today")] {
+    for (language, message) in
+        [("en", "Closed today"), ("nl-BE, en", "Vandaag gesloten"), ("fr", "Closed today")]
+    {
         let answer = host.send(Call::get(ORDINARY).header("accept-language", language)).await;
         assert_eq!(answer.json()["message"], message);
     }
@@ -99,7 +106,10 @@ async fn a_request_is_stopped_before_anything_else_looks_at_it() {
     let host = vehicles().forged("gate", "gate.wasm", &forge).start().await;
     for path in [ORDINARY, "/api/nobody/getIt/v1", "/anything"] {
         let answer = host.get(path).await;
-        assert_eq!((answer.status, answer.json()), (418, json!({ "status": "error", "errorCode": "gate.closed" })));
+        assert_eq!(
+            (answer.status, answer.json()),
+            (418, json!({ "status": "error", "errorCode": "gate.closed" }))
+        );
     }
 }
 
@@ -119,7 +129,9 @@ async fn hooks_run_by_order_then_by_service_and_the_first_stop_wins() {
 
 #[tokio::test]
 async fn the_last_replacement_of_a_response_goes_out() {
-    let give = |text: &str| Act::Give(format!("{{\"status\":\"success\",\"httpStatus\":203,\"by\":{text:?}}}").into());
+    let give = |text: &str| {
+        Act::Give(format!("{{\"status\":\"success\",\"httpStatus\":203,\"by\":{text:?}}}").into())
+    };
     let entry = |name: &str, order: i32| json!({ "hook": name, "order": order });
     let host = vehicles()
         .forged("a", "a.wasm", &hook("a", entry("preApiRespond", 2), give("second")))

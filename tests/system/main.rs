@@ -3,6 +3,8 @@
 //! One module a topic; those called `sandbox_*` hold one test for every row of the sandbox promises,
 //! with an ordinary service under load beside the attack.
 
+#![expect(clippy::unwrap_used, reason = "tests: what fails here fails the test, with its line")]
+
 mod broken_files;
 mod cache;
 mod check;
@@ -53,7 +55,9 @@ fn arena(settings: &str) -> Project {
         .guest(Guest::Hostile)
         .service("hostile", settings)
         // Load from one address would otherwise meet the limits of one client.
-        .settings("[rate_limiting]\nenabled = false\n\n[http]\nmax_requests_per_second_per_connection = false\n")
+        .settings(
+            "[rate_limiting]\nenabled = false\n\n[http]\nmax_requests_per_second_per_connection = false\n",
+        )
         .alone()
 }
 

@@ -1,6 +1,7 @@
 //! Bad input, at random: whatever bytes a component file holds, loading it ends with a plugin or an
 //! error, in bounded time.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -30,10 +31,12 @@ static SMALL: LazyLock<Vec<u8>> =
 
 /// Loads bytes as a component of the service `rogue`; whether that made a plugin.
 fn load(bytes: &[u8]) -> Result<bool, TestCaseError> {
-    let file = LOADER.dir.path().join("mutant.wasm");
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let file = LOADER.dir.path().join(format!("{number}-mutant.wasm"));
     std::fs::write(&file, bytes).unwrap();
     // A mutant may loop in `describe`.
-    let settings = ServiceSettings { deadline: Duration::from_millis(100), ..ServiceSettings::default() };
+    let settings = ServiceSettings { deadline: Duration::from_secs(2), ..ServiceSettings::default() };
     LOADER.tokio.block_on(async {
         let service = LOADER.plugins.service("rogue", Arc::new(settings)).unwrap();
         let loading = LOADER.plugins.load(&file, &service);

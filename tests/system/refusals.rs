@@ -9,7 +9,8 @@ use crate::arena;
 /// The banner's lines about a skipped file.
 fn skipped(host: &Host, file: &str) -> String {
     let banner = host.banner();
-    let start = banner.find(file).unwrap_or_else(|| panic!("{file} was not skipped\n{banner}"));
+    let start =
+        banner.find(&format!("/{file}")).unwrap_or_else(|| panic!("{file} was not skipped\n{banner}"));
     let line_start = banner[..start].rfind('\n').map_or(0, |at| at + 1);
     let end = banner[start..].find("\n\n").map_or(banner.len(), |at| start + at);
     let message = banner[line_start..end].to_owned();
@@ -34,7 +35,11 @@ async fn a_manifest_that_claims_too_much_is_refused_with_file_route_and_rule() {
     let ok = || Act::success(json!(1));
     let with = |extra: Value| rogue().api("getOther", ok()).route(route(extra));
     let cases: Vec<(&str, Forge, &str)> = vec![
-        ("service", Forge::new("vehicles", "thief").api("getAll", ok()), "it lies in the folder of \"rogue\""),
+        (
+            "service",
+            Forge::new("vehicles", "thief").api("getAll", ok()),
+            "it lies in the folder of \"rogue\"",
+        ),
         ("system", Forge::new("system", "thief").api("session", ok()), "it lies in the folder of \"rogue\""),
         ("page", with(json!({ "page": "vehicles/sub" })), "not below the plugin's service"),
         ("name", with(json!({ "name": "9lives" })), "name"),
@@ -50,9 +55,21 @@ async fn a_manifest_that_claims_too_much_is_refused_with_file_route_and_rule() {
         ("twice", with(json!({ "name": "getOther" })), "listed twice"),
         ("sync", with(json!({ "kind": "sync-server" })), "does not export luckystack:plugin/sync-server"),
         ("noApi", rogue().route(route(json!({}))), "does not export luckystack:plugin/api"),
-        ("noHooks", rogue().manifest("hooks", json!([{ "hook": "preApiExecute" }])), "luckystack:plugin/hooks"),
-        ("noFunctions", rogue().manifest("functions", json!([{ "name": "a/b" }])), "luckystack:plugin/functions"),
-        ("noFormatter", rogue().manifest("errorFormatter", json!("global")), "luckystack:plugin/error-formatter"),
+        (
+            "noHooks",
+            rogue().manifest("hooks", json!([{ "hook": "preApiExecute" }])),
+            "luckystack:plugin/hooks",
+        ),
+        (
+            "noFunctions",
+            rogue().manifest("functions", json!([{ "name": "a/b" }])),
+            "luckystack:plugin/functions",
+        ),
+        (
+            "noFormatter",
+            rogue().manifest("errorFormatter", json!("global")),
+            "luckystack:plugin/error-formatter",
+        ),
         ("hook", rogue().hook(json!({ "hook": "preApiExecut" }), Act::Nothing), "preApiExecut"),
         ("function", rogue().function("lonely", Act::Give(b"1".to_vec())), "lonely"),
         ("hostFunction", rogue().function("host/info", Act::Give(b"1".to_vec())), "host"),
@@ -82,8 +99,16 @@ async fn a_second_plugin_with_the_same_route_name_or_formatter_is_refused_and_th
     let host = arena("")
         .forged("vehicles", "zz-route.wasm", &Forge::new("vehicles", "other").api("getAll", ok()))
         .forged("vehicles", "zz-twin.wasm", &Forge::new("vehicles", "vehicles").api("getMore", ok()))
-        .forged("vehicles", "formatter-1.wasm", &Forge::new("vehicles", "one").error_formatter(true, Act::Nothing))
-        .forged("vehicles", "formatter-2.wasm", &Forge::new("vehicles", "two").error_formatter(true, Act::Nothing))
+        .forged(
+            "vehicles",
+            "formatter-1.wasm",
+            &Forge::new("vehicles", "one").error_formatter(true, Act::Nothing),
+        )
+        .forged(
+            "vehicles",
+            "formatter-2.wasm",
+            &Forge::new("vehicles", "two").error_formatter(true, Act::Nothing),
+        )
         .start()
         .await;
     for (file, rule) in [

@@ -36,12 +36,17 @@ async fn an_import_without_its_grant_is_refused_and_the_message_says_what_to_gra
 
 #[tokio::test]
 async fn an_import_that_no_host_offers_is_refused() {
-    let evil = Forge::new("rogue", "rogue")
-        .api("spin", Act::success(json!(1)))
-        .import("evil:corp/backdoor@1.0.0", "open", "");
+    let evil = Forge::new("rogue", "rogue").api("spin", Act::success(json!(1))).import(
+        "evil:corp/backdoor@1.0.0",
+        "open",
+        "",
+    );
     let host = arena("").forged("rogue", "rogue.wasm", &evil).start().await;
     let message = skipped(&host, "rogue.wasm");
-    assert!(message.contains("it imports evil:corp/backdoor@1.0.0, which this host does not offer"), "{message}");
+    assert!(
+        message.contains("it imports evil:corp/backdoor@1.0.0, which this host does not offer"),
+        "{message}"
+    );
     assert!(message.contains("stage: link") && message.contains("the host offers: "), "{message}");
 }
 
@@ -110,7 +115,10 @@ async fn a_grant_of_every_public_host_opens_no_private_address() {
 async fn a_key_value_store_belongs_to_its_service_and_outlives_its_instances() {
     let host = arena("")
         .guest(Guest::Outbound)
-        .service("outbound", "instances = \"per-call\"\ngrants.http = [\"example.com\"]\ngrants.keyvalue = true")
+        .service(
+            "outbound",
+            "instances = \"per-call\"\ngrants.http = [\"example.com\"]\ngrants.keyvalue = true",
+        )
         .start()
         .await;
     let mut connection = host.connect().await;

@@ -9,7 +9,8 @@ use crate::{arena, calls_seen, under_load, volley};
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_service_that_always_traps_is_degraded_and_logged_once() {
     let trap = Forge::new("rogue", "rogue").api("trap", Act::Trap);
-    let host = arena("").forged("rogue", "rogue.wasm", &trap).service("rogue", "degraded_after = 3").start().await;
+    let host =
+        arena("").forged("rogue", "rogue.wasm", &trap).service("rogue", "degraded_after = 3").start().await;
     let checks = async || host.get("/readyz").await.json()["checks"]["plugins"].clone();
     assert_eq!(checks().await, json!({ "ok": true, "degraded": [] }));
     under_load(&host, async {

@@ -35,7 +35,10 @@ async fn an_output_that_is_no_envelope_is_an_error_with_the_protocols_code() {
             host.get(&format!("/api/rogue/{name}/v1")).await.assert_error(status, code);
             if status == 500 {
                 let line = host.wait_for_log(&format!("api/rogue/{name}/v1")).await;
-                assert!(line.contains("the handler's answer is no envelope") && line.contains("problem="), "{line}");
+                assert!(
+                    line.contains("the handler's answer is no envelope") && line.contains("problem="),
+                    "{line}"
+                );
             }
         }
     })
@@ -84,7 +87,8 @@ async fn emitting_without_end_is_ended_whether_or_not_anybody_listens() {
 async fn a_chunk_that_is_too_large_or_no_object_ends_the_call() {
     let broken = Forge::new("rogue", "rogue").api("broken", Act::EmitForever(b"{\"a\":".to_vec()));
     let host = arena("max_stream_chunk = \"16KiB\"").forged("rogue", "rogue.wasm", &broken).start().await;
-    let large = Call::post("/api/hostile/stream/v1").json(&json!({ "chunks": 1, "bytes": 1 << 20, "stubborn": false }));
+    let large = Call::post("/api/hostile/stream/v1")
+        .json(&json!({ "chunks": 1, "bytes": 1 << 20, "stubborn": false }));
     let cases = [
         (large, "max_stream_chunk is 16384"),
         (Call::get("/api/hostile/streamNumber/v1"), "must be a JSON object"),

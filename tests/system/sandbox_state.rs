@@ -32,7 +32,11 @@ async fn an_instance_ends_after_the_calls_that_it_may_serve() {
 #[tokio::test]
 async fn services_with_the_same_code_share_no_state() {
     let count = |service| Forge::new(service, "counter").api("count", Act::Count);
-    let host = project().forged("one", "one.wasm", &count("one")).forged("two", "two.wasm", &count("two")).start().await;
+    let host = project()
+        .forged("one", "one.wasm", &count("one"))
+        .forged("two", "two.wasm", &count("two"))
+        .start()
+        .await;
     for expected in 1..=3 {
         assert_eq!(host.get("/api/one/count/v1").await.result(), expected);
     }

@@ -404,3 +404,34 @@ async fn a_store_that_was_not_granted_is_refused_at_load() {
         "{error}"
     );
 }
+
+#[tokio::test]
+async fn while_a_component_is_loaded_its_imports_fail_politely() {
+    let guest = r#"
+        (import "luckystack:plugin/stream@0.1.0" "emit" (func $emit (param i32 i32) (result i32)))
+        (import "luckystack:plugin/stream@0.1.0" "aborted" (func $aborted (result i32)))
+        (import "luckystack:plugin/function-call@0.1.0" "call" (func $call (param i32 i32 i32 i32 i32)))
+        (import "luckystack:plugin/session-api@0.1.0" "get" (func $session (param i32 i32 i32)))
+        (import "wasi:keyvalue/store@0.2.0-draft" "open" (func $open (param i32 i32 i32)))
+        ;; end of imports
+        (data (i32.const 4096) "{}default")
+        (func $assert (param i32) (if (i32.eqz (local.get 0)) (then (unreachable))))
+        (func $describing
+            (call $assert (i32.eqz (call $emit (i32.const 4096) (i32.const 2))))
+            (call $assert (i32.eqz (call $aborted)))
+            (call $call (i32.const 4098) (i32.const 7) (i32.const 4096) (i32.const 2) (i32.const 32))
+            (call $assert (i32.eq (i32.load8_u (i32.const 32)) (i32.const 1)))
+            (call $session (i32.const 4098) (i32.const 7) (i32.const 64))
+            (call $assert (i32.eqz (i32.load8_u (i32.const 64))))
+            (call $open (i32.const 4098) (i32.const 7) (i32.const 96))
+            (call $assert (i32.eq (i32.load8_u (i32.const 96)) (i32.const 1)))
+            ;; access-denied
+            (call $assert (i32.eq (i32.load8_u (i32.const 100)) (i32.const 1))))
+        (func $run (param $args i32) (param $len i32) (result i32) (call $none))
+    "#;
+    let host = Host::start();
+    let mut settings = ServiceSettings::default();
+    settings.grants.keyvalue = Some(KeyValueGrant::default());
+    let plugin = host.plugin("loading", settings, guest).await;
+    assert_eq!(answer(&plugin, "").await, "none");
+}

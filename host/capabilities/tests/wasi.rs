@@ -133,6 +133,8 @@ const FETCH: &str = r#"
         (func $set-scheme (param i32 i32 i32 i32 i32) (result i32)))
     (import "wasi:http/types@0.2.12" "[method]outgoing-request.set-authority"
         (func $set-authority (param i32 i32 i32 i32) (result i32)))
+    (import "wasi:http/types@0.2.12" "[method]outgoing-request.set-path-with-query"
+        (func $set-path (param i32 i32 i32 i32) (result i32)))
     (import "wasi:http/outgoing-handler@0.2.12" "handle" (func $handle (param i32 i32 i32 i32)))
     (import "wasi:http/types@0.2.12" "[method]future-incoming-response.subscribe"
         (func $subscribe (param i32) (result i32)))
@@ -143,6 +145,7 @@ const FETCH: &str = r#"
     (import "wasi:io/poll@0.2.12" "[method]pollable.block" (func $block (param i32)))
     (import "wasi:io/poll@0.2.12" "[resource-drop]pollable" (func $drop-pollable (param i32)))
     ;; end of imports
+    (data (i32.const 4104) "/")
     (func $decimal (param $at i32) (param $value i32)
         (i32.store8 (local.get $at) (i32.add (i32.const 48) (i32.rem_u (local.get $value) (i32.const 10))))
         (i32.store8 (i32.sub (local.get $at) (i32.const 1))
@@ -157,6 +160,7 @@ const FETCH: &str = r#"
         (drop (call $set-scheme
             (local.get $request) (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 0)))
         (drop (call $set-authority (local.get $request) (i32.const 1) (local.get $args) (local.get $len)))
+        (drop (call $set-path (local.get $request) (i32.const 1) (i32.const 4104) (i32.const 1)))
         (call $handle (local.get $request) (i32.const 0) (i32.const 0) (i32.const 64))
         (if (i32.load8_u (i32.const 64)) (then (return (call $failed (i32.load8_u (i32.const 72))))))
         (local.set $future (i32.load (i32.const 72)))

@@ -151,7 +151,9 @@ impl FunctionResolver for LiveFunctions {
                     let mut error = HandlerError::new("functions.notFound", 404);
                     let mut value = Vec::new();
                     crate::json::write_str(&mut value, &name);
-                    error.error_params.push(luckystack_plugins::call::ErrorParam { key: "name".into(), value });
+                    error
+                        .error_params
+                        .push(luckystack_plugins::call::ErrorParam { key: "name".into(), value });
                     return Err(error);
                 }
             };

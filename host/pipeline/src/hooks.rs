@@ -82,20 +82,71 @@ hooks! {
 /// Hooks of the framework that need a part of it which this host does not have yet. Subscribing to
 /// one is allowed and warned about.
 const NOT_DISPATCHED: &[&str] = &[
-    "postHttpRequest", "preSocketMessage", "preSyncAuthorize", "preSyncValidate", "preSyncExecute",
-    "postSyncAuthorize", "postSyncValidate", "postSyncExecute", "preSyncFanout", "postSyncFanout",
-    "preSyncRecipient", "preSyncStream", "postSyncStream", "apiError", "syncError", "csrfMismatch",
-    "preSessionRefresh", "postSessionRefresh", "sessionCreated", "sessionRevoked", "onUploadStart",
-    "onUploadComplete", "preAvatarServe", "postAvatarServe", "onSocketConnect", "onSocketDisconnect",
-    "preRoomJoin", "preRoomLeave", "postRoomJoin", "postRoomLeave", "onLocationUpdate", "preLogin",
-    "postLogin", "preRegister", "postRegister", "preLogout", "postLogout", "preSessionCreate",
-    "postSessionCreate", "preSessionDelete", "postSessionDelete", "passwordResetRequested",
-    "prePasswordResetCompleted", "passwordResetCompleted", "prePasswordChanged", "passwordChanged",
-    "preEmailChange", "postEmailChangeRequested", "postEmailChanged", "loginFailed",
-    "preAccountDelete", "postAccountDelete", "prePresenceUpdate", "postPresenceUpdate",
-    "postSocketReconnect", "postDisconnectGraceExpired", "preProxyRequest", "proxyRequestGate",
-    "postProxyResponse", "preEmailSend", "postEmailSend", "preCronRun", "postCronRun",
-    "preErrorNormalize", "postErrorNormalize",
+    "postHttpRequest",
+    "preSocketMessage",
+    "preSyncAuthorize",
+    "preSyncValidate",
+    "preSyncExecute",
+    "postSyncAuthorize",
+    "postSyncValidate",
+    "postSyncExecute",
+    "preSyncFanout",
+    "postSyncFanout",
+    "preSyncRecipient",
+    "preSyncStream",
+    "postSyncStream",
+    "apiError",
+    "syncError",
+    "csrfMismatch",
+    "preSessionRefresh",
+    "postSessionRefresh",
+    "sessionCreated",
+    "sessionRevoked",
+    "onUploadStart",
+    "onUploadComplete",
+    "preAvatarServe",
+    "postAvatarServe",
+    "onSocketConnect",
+    "onSocketDisconnect",
+    "preRoomJoin",
+    "preRoomLeave",
+    "postRoomJoin",
+    "postRoomLeave",
+    "onLocationUpdate",
+    "preLogin",
+    "postLogin",
+    "preRegister",
+    "postRegister",
+    "preLogout",
+    "postLogout",
+    "preSessionCreate",
+    "postSessionCreate",
+    "preSessionDelete",
+    "postSessionDelete",
+    "passwordResetRequested",
+    "prePasswordResetCompleted",
+    "passwordResetCompleted",
+    "prePasswordChanged",
+    "passwordChanged",
+    "preEmailChange",
+    "postEmailChangeRequested",
+    "postEmailChanged",
+    "loginFailed",
+    "preAccountDelete",
+    "postAccountDelete",
+    "prePresenceUpdate",
+    "postPresenceUpdate",
+    "postSocketReconnect",
+    "postDisconnectGraceExpired",
+    "preProxyRequest",
+    "proxyRequestGate",
+    "postProxyResponse",
+    "preEmailSend",
+    "postEmailSend",
+    "preCronRun",
+    "postCronRun",
+    "preErrorNormalize",
+    "postErrorNormalize",
 ];
 
 /// What the host knows of a hook's name.
@@ -152,7 +203,9 @@ impl HookTable {
     pub fn new(subscriptions: impl IntoIterator<Item = Subscription>) -> Self {
         let mut all: Vec<_> = subscriptions.into_iter().collect();
         all.sort_by(|a, b| {
-            let key = |s: &Subscription| (s.order, s.plugin.service().name().clone(), s.plugin.manifest().name.clone());
+            let key = |s: &Subscription| {
+                (s.order, s.plugin.service().name().clone(), s.plugin.manifest().name.clone())
+            };
             key(a).cmp(&key(b)).then_with(|| a.plugin.file().cmp(b.plugin.file()))
         });
         let of = |hook: Hook| all.iter().filter(|s| s.hook == hook).cloned().collect();
@@ -254,8 +307,7 @@ impl HookTable {
             if !subscription.wants_route(route) {
                 continue;
             }
-            let payload =
-                write_payload(payload, subscription.fields.as_deref(), decision.replaced.as_ref());
+            let payload = write_payload(payload, subscription.fields.as_deref(), decision.replaced.as_ref());
             let plugin = &subscription.plugin;
             let deadline = Instant::now() + plugin.service().settings().hook_deadline;
             let mut context = CallContext::new(Arc::clone(route), caller.clone(), deadline);
@@ -289,8 +341,11 @@ mod tests {
 
     #[test]
     fn a_subscriber_gets_the_fields_it_asked_for_and_no_others() {
-        let payload: &Payload<'_> =
-            &[("routeName", Field::Str("api/a/\"b\"/v1")), ("result", Field::Json(b"[1]")), ("n", Field::Num(3))];
+        let payload: &Payload<'_> = &[
+            ("routeName", Field::Str("api/a/\"b\"/v1")),
+            ("result", Field::Json(b"[1]")),
+            ("n", Field::Num(3)),
+        ];
         let all = write_payload(payload, None, None);
         assert_eq!(all, r#"{"routeName":"api/a/\"b\"/v1","result":[1],"n":3}"#);
         let some = write_payload(payload, Some(&["n".to_owned()]), None);
@@ -306,7 +361,8 @@ mod tests {
 
     #[test]
     fn every_hook_of_the_framework_is_known_once() {
-        let mut names: Vec<_> = Hook::ALL.iter().map(|hook| hook.name()).chain(NOT_DISPATCHED.iter().copied()).collect();
+        let mut names: Vec<_> =
+            Hook::ALL.iter().map(|hook| hook.name()).chain(NOT_DISPATCHED.iter().copied()).collect();
         let count = names.len();
         names.sort_unstable();
         names.dedup();

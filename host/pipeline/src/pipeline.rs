@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use luckystack_plugins::{
-    CallContext, CallError, Caller, FunctionResolver, HandlerError, HookStop, ServiceRuntime, StreamSink, Transport,
+    CallContext, CallError, Caller, FunctionResolver, HandlerError, HookStop, ServiceRuntime, StreamSink,
+    Transport,
 };
 use luckystack_topology::{Prefix, ProjectConfig, RuntimeMode, parse_transport_name};
 use serde::Serialize;
@@ -386,10 +387,13 @@ impl Run<'_> {
         let Err(failure) = evaluate(&route.auth, user.as_ref(), Surface::Api) else { return Ok(()) };
         if self.hooks().any(Hook::ApiAuthRejected) {
             let envelope = failure.envelope(Surface::Api);
-            let key = envelope.error_params.iter().find(|param| param.key == "key").and_then(|param| match &param.value {
-                envelope::ParamValue::Str(key) => Some(&**key),
-                envelope::ParamValue::Num(_) | envelope::ParamValue::Bool(_) => None,
-            });
+            let key =
+                envelope.error_params.iter().find(|param| param.key == "key").and_then(|param| match &param
+                    .value
+                {
+                    envelope::ParamValue::Str(key) => Some(&**key),
+                    envelope::ParamValue::Num(_) | envelope::ParamValue::Bool(_) => None,
+                });
             let payload = [
                 ("routeName", Field::Str(&route.full)),
                 ("reason", Field::Str(failure.hook_reason())),
@@ -513,8 +517,7 @@ impl Run<'_> {
         let started = Instant::now();
         let mut allowed = route.plugin.service().settings().deadline;
         // Streams over HTTP are exempt from the request timeout, never from the service's deadline (§3.7).
-        let streams_over_http = self.sink.is_some()
-            && self.caller.transport == Transport::Http;
+        let streams_over_http = self.sink.is_some() && self.caller.transport == Transport::Http;
         if let Some(timeout) = self.inner.policy.request_timeout.filter(|_| !streams_over_http) {
             allowed = allowed.min(timeout);
         }
@@ -532,11 +535,7 @@ impl Run<'_> {
         }
     }
 
-    fn outcome(
-        &self,
-        route: &Route,
-        result: Result<Result<Vec<u8>, HandlerError>, CallError>,
-    ) -> Executed {
+    fn outcome(&self, route: &Route, result: Result<Result<Vec<u8>, HandlerError>, CallError>) -> Executed {
         let raw = match result {
             Ok(Ok(output)) => match envelope::normalize_success(&output) {
                 Ok(Outcome::Success { body, http_status }) => {
@@ -656,8 +655,7 @@ impl Run<'_> {
         let own = route.filter(|route| route.formats_errors).map(Route::plugin);
         for plugin in own.into_iter().chain(self.table.formatter()) {
             let deadline = Instant::now() + plugin.service().settings().hook_deadline;
-            let mut context =
-                CallContext::new(Arc::clone(&self.name), self.caller.clone(), deadline);
+            let mut context = CallContext::new(Arc::clone(&self.name), self.caller.clone(), deadline);
             context.functions = Some(Arc::clone(&self.inner.functions));
             let user_id = self.caller.session.as_ref().map(|session| session.user_id.clone());
             // A formatter that fails was counted and logged by the plugin host.

@@ -80,10 +80,8 @@ impl Prepared {
                     fields: hook.payload.clone().map(Vec::into_boxed_slice),
                     routes: hook.routes.clone().map(Vec::into_boxed_slice),
                 }),
-                Known::NotDispatched => warnings.push(format!(
-                    "the hook {} is never dispatched by this version of the host",
-                    hook.hook
-                )),
+                Known::NotDispatched => warnings
+                    .push(format!("the hook {} is never dispatched by this version of the host", hook.hook)),
                 Known::Unknown => problems.push(ManifestError::new(
                     format!("there is no hook called {:?}", hook.hook),
                     "see the table of hooks in wit/README.md",
@@ -91,9 +89,8 @@ impl Prepared {
             }
         }
         if !problems.is_empty() {
-            let join = |pick: fn(&ManifestError) -> &str| {
-                problems.iter().map(pick).collect::<Vec<_>>().join("; ")
-            };
+            let join =
+                |pick: fn(&ManifestError) -> &str| problems.iter().map(pick).collect::<Vec<_>>().join("; ");
             return Err(LoadError {
                 file: plugin.file().to_owned(),
                 stage: Stage::Manifest,
@@ -178,7 +175,10 @@ impl Table {
         for plugin in plugins {
             let taken = plugin.routes.iter().find_map(|route| {
                 halves.get(&(Arc::clone(&route.full), route.kind)).map(|owner| {
-                    (format!("the route {} is already served by {}", route.full, owner.file().display()), "remove one of the two, or give the route another name or version")
+                    (
+                        format!("the route {} is already served by {}", route.full, owner.file().display()),
+                        "remove one of the two, or give the route another name or version",
+                    )
                 })
             });
             let twin = table.plugins.iter().find(|other| {
@@ -186,11 +186,21 @@ impl Table {
                     && other.plugin.manifest().name == plugin.plugin.manifest().name
             });
             let named = twin.map(|other| {
-                (format!("a plugin called {} is already loaded from {}", plugin.plugin.manifest().name, other.plugin.file().display()), "remove one of the two files, or rename the plugin")
+                (
+                    format!(
+                        "a plugin called {} is already loaded from {}",
+                        plugin.plugin.manifest().name,
+                        other.plugin.file().display()
+                    ),
+                    "remove one of the two files, or rename the plugin",
+                )
             });
             let formats = plugin.plugin.manifest().error_formatter.is_some();
             let formatter = table.formatter.as_ref().filter(|_| formats).map(|other| {
-                (format!("the global error formatter is already {}", other.file().display()), "a host has at most one: take errorFormatter out of one of the two")
+                (
+                    format!("the global error formatter is already {}", other.file().display()),
+                    "a host has at most one: take errorFormatter out of one of the two",
+                )
             });
             if let Some((message, remedy)) = taken.or(named).or(formatter) {
                 refused.push(LoadError {

@@ -55,8 +55,9 @@ impl Cache {
             return Err(fail(format!("it belongs to user {}, the host runs as {user}", meta.uid())));
         }
         if meta.permissions().mode() & 0o077 != 0 {
-            std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700))
-                .map_err(|error| fail(format!("others may write to it, and that cannot be changed: {error}")))?;
+            std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700)).map_err(|error| {
+                fail(format!("others may write to it, and that cannot be changed: {error}"))
+            })?;
         }
         Ok(Cache { dir: dir.to_owned(), engine_key: engine_key(engine) })
     }

@@ -71,9 +71,8 @@ impl Health {
     /// The last failure's message while the service is degraded.
     pub fn degraded(&self, degraded_after: u64) -> Option<String> {
         let in_a_row = self.in_a_row.load(Ordering::Relaxed);
-        (in_a_row >= degraded_after).then(|| {
-            format!("{in_a_row} failures in a row, the last: {}", self.last.lock().message)
-        })
+        (in_a_row >= degraded_after)
+            .then(|| format!("{in_a_row} failures in a row, the last: {}", self.last.lock().message))
     }
 
     /// All failures since start.

@@ -48,9 +48,9 @@ impl Runtime {
             message,
             remedy: remedy.into(),
         };
-        let compiled = tokio::task::spawn_blocking(move || runtime.compile(&path, &owner))
-            .await
-            .map_err(|error| fail(Stage::Compile, error.to_string(), "report this: the compiler must not panic"))??;
+        let compiled = tokio::task::spawn_blocking(move || runtime.compile(&path, &owner)).await.map_err(
+            |error| fail(Stage::Compile, error.to_string(), "report this: the compiler must not panic"),
+        )??;
         let Compiled { sha256, entry, pre, exports, exported } = compiled;
         let Entry { manifest: cached, hit, .. } = entry;
 
@@ -82,7 +82,11 @@ impl Runtime {
                     cache.store_manifest(&describing.sha256, &text);
                 }
                 plugin = Arc::try_unwrap(describing).map_err(|_| {
-                    fail(Stage::Describe, "`describe` is still running".into(), "report this: it is a bug of the host")
+                    fail(
+                        Stage::Describe,
+                        "`describe` is still running".into(),
+                        "report this: it is a bug of the host",
+                    )
                 })?;
                 manifest
             }
@@ -107,8 +111,7 @@ impl Runtime {
         let bytes = std::fs::read(file).map_err(|error| {
             fail(Stage::Read, error.to_string(), "check that the file exists and can be read".into())
         })?;
-        recognise(&bytes)
-            .map_err(|(message, remedy)| fail(Stage::Recognise, message, remedy))?;
+        recognise(&bytes).map_err(|(message, remedy)| fail(Stage::Recognise, message, remedy))?;
         let sha256 = hex(&Sha256::digest(&bytes));
         let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         if let Some(pinned) = service.settings().pin.get(&name)
@@ -122,8 +125,11 @@ impl Runtime {
         }
         let entry = match &self.cache {
             Some(cache) => cache.load(&self.engine, &sha256, &bytes),
-            None => Component::from_binary(&self.engine, &bytes)
-                .map(|component| Entry { component, manifest: None, hit: false }),
+            None => Component::from_binary(&self.engine, &bytes).map(|component| Entry {
+                component,
+                manifest: None,
+                hit: false,
+            }),
         }
         .map_err(|error| {
             fail(
@@ -177,7 +183,11 @@ impl Runtime {
             };
             if let Grant::Missing(grant) = capability.grant(service.name(), service.settings()) {
                 return Err(ManifestError::new(
-                    format!("it imports {name}, but the service {} was not granted {}", service.name(), capability.name()),
+                    format!(
+                        "it imports {name}, but the service {} was not granted {}",
+                        service.name(),
+                        capability.name()
+                    ),
                     grant,
                 ));
             }
@@ -200,7 +210,9 @@ impl Runtime {
         }
         if !describes {
             return Err(ManifestError::new(
-                format!("it is a component, but no plugin: it does not export luckystack:plugin/plugin@{CONTRACT_VERSION}"),
+                format!(
+                    "it is a component, but no plugin: it does not export luckystack:plugin/plugin@{CONTRACT_VERSION}"
+                ),
                 "export the interface `plugin` of wit/luckystack.wit, or build it with one of the SDKs",
             ));
         }
@@ -274,7 +286,10 @@ fn recognise(bytes: &[u8]) -> Result<(), (String, String)> {
                 format!("it is a component in binary version {version:#x}; version 0xd was expected"),
                 "build it with current tools",
             ),
-            other => (format!("it is WebAssembly of the unknown version {other:02x?}"), "build it with current tools"),
+            other => (
+                format!("it is WebAssembly of the unknown version {other:02x?}"),
+                "build it with current tools",
+            ),
         },
         _ if Engine::detect_precompiled(bytes).is_some() => (
             "it is precompiled native code; the host accepts components only".to_owned(),
@@ -283,15 +298,17 @@ fn recognise(bytes: &[u8]) -> Result<(), (String, String)> {
         _ if bytes.starts_with(b"\x7fELF") => ("it is a native ELF binary".to_owned(), rebuild),
         _ if bytes.starts_with(b"PK\x03\x04") => ("it is a zip archive".to_owned(), "unpack it"),
         _ if bytes.starts_with(b"\x1f\x8b") => ("it is gzip-compressed".to_owned(), "unpack it"),
-        _ if looks_like_text(bytes, "(component") || looks_like_text(bytes, "(module") => (
-            "it is WebAssembly text".to_owned(),
-            "convert it with `wasm-tools parse`",
-        ),
+        _ if looks_like_text(bytes, "(component") || looks_like_text(bytes, "(module") => {
+            ("it is WebAssembly text".to_owned(), "convert it with `wasm-tools parse`")
+        }
         _ if looks_like_text(bytes, "version https://git-lfs") => {
             ("it is a Git LFS pointer".to_owned(), "fetch the file with `git lfs pull`")
         }
         _ => (
-            format!("it is not WebAssembly: it begins with {:02x?}, a component with 00 61 73 6d 0d 00 01 00", &bytes[..bytes.len().min(8)]),
+            format!(
+                "it is not WebAssembly: it begins with {:02x?}, a component with 00 61 73 6d 0d 00 01 00",
+                &bytes[..bytes.len().min(8)]
+            ),
             rebuild,
         ),
     };

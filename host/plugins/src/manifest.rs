@@ -250,8 +250,14 @@ impl Manifest {
         }
         if self.service != service {
             errors.push(ManifestError::new(
-                format!("the plugin says it belongs to service {:?}, but it lies in the folder of {service:?}", self.service),
-                format!("move it to the folder of {:?}, or build it with service = {service:?}", self.service),
+                format!(
+                    "the plugin says it belongs to service {:?}, but it lies in the folder of {service:?}",
+                    self.service
+                ),
+                format!(
+                    "move it to the folder of {:?}, or build it with service = {service:?}",
+                    self.service
+                ),
             ));
         }
         let mut seen = std::collections::HashSet::new();
@@ -301,9 +307,9 @@ impl Manifest {
                     "rename the page",
                 ));
             }
-            let below = page.strip_prefix(self.service.as_str()).is_some_and(|rest| {
-                rest.is_empty() || rest.starts_with('/')
-            });
+            let below = page
+                .strip_prefix(self.service.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
             if !below {
                 errors.push(ManifestError::new(
                     format!("{full}: the page {page:?} is not below the plugin's service {:?}", self.service),
@@ -322,7 +328,8 @@ impl Manifest {
                 format!("export the interface {interface}, or take the route out of the manifest"),
             ));
         }
-        if route.rate_limit == Some(RateLimit::Switch(true)) || route.rate_limit == Some(RateLimit::Calls(0)) {
+        if route.rate_limit == Some(RateLimit::Switch(true)) || route.rate_limit == Some(RateLimit::Calls(0))
+        {
             errors.push(ManifestError::new(
                 format!("{full}: rateLimit must be a number of calls from 1, or false for no limit"),
                 "give a number, false, or leave it out for the project's default",
@@ -354,7 +361,8 @@ impl Manifest {
         let mut seen = std::collections::HashSet::new();
         for function in &self.functions {
             let segments = function.name.split('/').count();
-            let valid = segments >= 2 && function.name.split('/').all(|part| validate_leaf_name(part).is_ok());
+            let valid =
+                segments >= 2 && function.name.split('/').all(|part| validate_leaf_name(part).is_ok());
             if !valid {
                 errors.push(ManifestError::new(
                     format!("function {:?}: a function is called group/name, each a letter followed by letters, digits, `_` or `-`", function.name),

@@ -195,6 +195,7 @@ impl Plugin {
             Some(call) => call.deadline,
             None => started + self.service.settings().deadline,
         };
+        let allowed = whole_millis(deadline - started);
         let place = self.service.place(deadline).await?;
         let idle = self.idle.lock().pop();
         let budget = match &idle {
@@ -210,10 +211,10 @@ impl Plugin {
             let run = plugin.run(idle, budget, context.as_ref(), &paced, work);
             let answer = match tokio::time::timeout_at(deadline.into(), run).await {
                 Ok(answer) => answer,
-                Err(_) => Err(CallError::Timeout(deadline - started)),
+                Err(_) => Err(CallError::Timeout(allowed)),
             };
             let answer = match answer {
-                Err(CallError::Timeout(_)) => Err(CallError::Timeout(deadline - started)),
+                Err(CallError::Timeout(_)) => Err(CallError::Timeout(allowed)),
                 answer => answer,
             };
             let route = context.as_ref().map_or("describe", |call| &*call.route);
@@ -246,8 +247,7 @@ impl Plugin {
             }
             (None, None) => return Err(CallError::Trap("no instance and no budget for one".into())),
         };
-        let answer =
-            instance.run(&self.exports, call, work).await.map_err(|error| self.classify(&error))?;
+        let answer = instance.run(&self.exports, call, work).await.map_err(|error| self.classify(&error))?;
         let limit = self.service.settings().max_output;
         let bytes = answer.bytes();
         if bytes as u64 > limit {
@@ -311,6 +311,11 @@ impl Plugin {
     }
 }
 
+/// Some microseconds pass between making a deadline and looking at it; a reader wants the limit.
+fn whole_millis(span: Duration) -> Duration {
+    Duration::from_millis(span.as_millis() as u64 + u64::from(span.subsec_micros() % 1000 >= 500))
+}
+
 /// A trap in one line: its reason and the guest functions it happened in, innermost first.
 fn describe_trap(error: &wasmtime::Error) -> String {
     let reason = match error.downcast_ref::<wasmtime::Trap>() {
@@ -321,14 +326,14 @@ fn describe_trap(error: &wasmtime::Error) -> String {
         .downcast_ref::<wasmtime::WasmBacktrace>()
         .map(|backtrace| {
             let named = backtrace.frames().iter().filter_map(|frame| frame.func_name());
-            named.take(5).map(|name| wasmtime_demangle(name)).collect()
+            named.take(5).map(demangle).collect()
         })
         .unwrap_or_default();
     if frames.is_empty() { reason } else { format!("{reason} (in {})", frames.join(" < ")) }
 }
 
 /// Guests carry mangled names; the hash at the end of Rust's says nothing to a reader.
-fn wasmtime_demangle(name: &str) -> String {
+fn demangle(name: &str) -> String {
     let demangled = rustc_demangle::demangle(name);
     format!("{demangled:#}")
 }

@@ -23,7 +23,10 @@ pub type CurrentCall = Arc<Mutex<Option<Arc<CallContext>>>>;
 
 /// Makes the WASI context of an instance: installed in [`ServiceRuntime::data`] by the capability that
 /// links WASI.
-pub struct WasiFactory(pub Box<dyn Fn(&Arc<ServiceRuntime>, CurrentCall) -> WasiCtx + Send + Sync>);
+pub struct WasiFactory(pub Box<MakeWasi>);
+
+/// Makes a WASI context for an instance of a service, whose output belongs to whatever call it serves.
+pub type MakeWasi = dyn Fn(&Arc<ServiceRuntime>, CurrentCall) -> WasiCtx + Send + Sync;
 
 /// The data of one instance's store.
 pub struct HostState {

@@ -3,16 +3,19 @@
 //! Built when the host asks, which it does once per distinct component. The macros have rendered what
 //! can be known while compiling; here the schemas of the types join it.
 
+use std::borrow::Cow;
+
 use schemars::generate::SchemaSettings;
-use schemars::{JsonSchema, Schema};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::descriptor::{Plugin, Route};
 use crate::reply::{Output, Reply};
 
 /// The schema of what a handler reads.
 pub fn input_schema<T: JsonSchema>() -> Option<Schema> {
-    Some(settings().for_deserialize().into_generator().into_root_schema_for::<T>())
+    Some(root(settings().for_deserialize(), &NamedSchema::of::<T>()))
 }
 
 /// The schema of what a handler writes.
@@ -26,12 +29,43 @@ pub fn reply_schema<R: Reply<Success: Output>>() -> Option<Schema> {
 }
 
 pub(crate) fn schema_of_output<T: JsonSchema + ?Sized>() -> Schema {
-    settings().for_serialize().into_generator().into_root_schema_for::<T>()
+    root(settings().for_serialize(), &NamedSchema::of::<T>())
 }
 
 fn settings() -> SchemaSettings {
     // Every schema of a manifest is 2020-12: saying so in each would only lengthen it.
     SchemaSettings::draft2020_12().with(|settings| settings.meta_schema = None)
+}
+
+/// A type's schema as a value, so that what is done with it is compiled once and not for every type.
+struct NamedSchema {
+    /// None for types that have no name of their own, such as lists.
+    name: Option<fn() -> Cow<'static, str>>,
+    schema: fn(&mut SchemaGenerator) -> Schema,
+}
+
+impl NamedSchema {
+    fn of<T: JsonSchema + ?Sized>() -> Self {
+        Self { name: (!T::inline_schema()).then_some(T::schema_name), schema: T::json_schema }
+    }
+}
+
+/// The schema with everything that it refers to in its `$defs`.
+#[cold]
+#[inline(never)]
+fn root(settings: SchemaSettings, named: &NamedSchema) -> Schema {
+    let mut generator = settings.into_generator();
+    let mut schema = (named.schema)(&mut generator);
+    if let Some(name) = named.name
+        && schema.get("title").is_none()
+    {
+        schema.insert("title".to_owned(), Value::String(name().into_owned()));
+    }
+    let definitions = generator.take_definitions(true);
+    if !definitions.is_empty() {
+        schema.insert("$defs".to_owned(), Value::Object(definitions));
+    }
+    schema
 }
 
 /// The manifest as JSON text.

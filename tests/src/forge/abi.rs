@@ -132,7 +132,8 @@ impl Act {
             Act::Trap => return "unreachable".into(),
             Act::Spin => return "(loop $again (br $again)) unreachable".into(),
             Act::Recurse => {
-                let (label, arity) = (export.interface().replace('-', "_"), export.params().matches("i32").count());
+                let (label, arity) =
+                    (export.interface().replace('-', "_"), export.params().matches("i32").count());
                 let args: String = (0..arity).map(|n| format!("(local.get {n})")).collect();
                 return format!("(call ${label} {args})");
             }

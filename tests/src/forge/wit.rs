@@ -27,7 +27,8 @@ pub(super) fn world(version: &str, items: &str) -> (Resolve, WorldId) {
     }
     resolve.push_source("unknown.wit", UNKNOWN).unwrap();
     let text = format!("package forged:plugin;\nworld forged {{\n{items}}}\n");
-    let package = resolve.push_source("forged.wit", &text).unwrap_or_else(|error| panic!("{error:#}\n{text}"));
+    let package =
+        resolve.push_source("forged.wit", &text).unwrap_or_else(|error| panic!("{error:#}\n{text}"));
     let world = resolve.select_world(&[package], Some("forged")).unwrap();
     (resolve, world)
 }
@@ -42,7 +43,8 @@ fn copy_as(from: &Path, to: &Path, version: &str) {
             copy_as(&path, &copy, version);
         } else if path.extension().is_some_and(|extension| extension == "wit") {
             let text = fs::read_to_string(&path).unwrap();
-            let text = text.replace(&format!("luckystack:plugin@{CONTRACT}"), &format!("luckystack:plugin@{version}"));
+            let text = text
+                .replace(&format!("luckystack:plugin@{CONTRACT}"), &format!("luckystack:plugin@{version}"));
             fs::write(copy, text).unwrap();
         }
     }

@@ -82,7 +82,7 @@ impl RustToolchain {
     }
 }
 
-/// The error, with the commands that help on this machine.
+/// The error, with the commands that help here.
 pub(crate) fn missing(probes: &Probes, tried: Vec<Attempt>) -> MissingToolchain {
     let mut install = Vec::new();
     if probes.rustup.is_some() {
