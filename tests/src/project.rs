@@ -141,6 +141,15 @@ impl Project {
         self
     }
 
+    /// Builds where the guests of these tests are built, so that a standard library which has to be
+    /// built from source is built once.
+    pub fn builds(self) -> Project {
+        fs::create_dir_all(self.dir().join("target")).unwrap();
+        fs::create_dir_all(target().join("guests")).unwrap();
+        std::os::unix::fs::symlink(target().join("guests"), self.dir().join("target/guests")).unwrap();
+        self
+    }
+
     /// Sets a variable of the host's environment.
     pub fn env(mut self, name: &str, value: impl Into<String>) -> Project {
         self.env.push((name.to_owned(), value.into()));

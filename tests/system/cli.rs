@@ -128,6 +128,7 @@ async fn sources_that_do_not_compile_are_told_and_the_rest_serves() {
         .service("fresh", "")
         .write("plugins/fresh/Cargo.toml", manifest)
         .write("plugins/fresh/src/lib.rs", "compile_error!(\"not finished yet\");")
+        .builds()
         .start()
         .await;
     let log = host.log();

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use luckystack_tests::guests::Guest;
-use luckystack_tests::{Act, Call, Forge};
+use luckystack_tests::load::STALL;
+use luckystack_tests::{Act, Call, Forge, Load};
 use serde_json::json;
 use tokio::net::TcpListener;
 
@@ -85,4 +86,23 @@ async fn a_call_that_waits_for_a_client_which_does_not_read_ends_at_its_deadline
     })
     .await;
     assert_eq!(calls_seen(&host).await, 1);
+}
+
+/// The other tests prove something only if the ordinary load notices what it should.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_ordinary_load_that_has_to_wait_for_an_attack_is_noticed() {
+    let host = arena("")
+        .forged(
+            "shared",
+            "steady.wasm",
+            &Forge::new("shared", "steady").api("steady", Act::success(json!(1))),
+        )
+        .forged("shared", "spin.wasm", &Forge::new("shared", "spin").api("spin", Act::Spin))
+        .service("shared", &format!("{DEADLINE}\nconcurrency = 1"))
+        .start()
+        .await;
+    let load = Load::start(&host, "/api/shared/steady/v1", 2).await;
+    volley(&host, Call::get("/api/shared/spin/v1"), 1).await;
+    let report = load.finish().await;
+    assert!(report.slowest >= STALL, "{report:?}");
 }

@@ -40,7 +40,10 @@ pub(crate) fn measure(workshop: &Workshop, options: &Options, report: &mut Repor
     report.begin("HTTP: GET a list of 20 objects, 32 connections");
     let mut contenders = contenders(workshop)?;
     for contender in &contenders {
-        contender.server.sample(LIST, WARM_UP)?;
+        contender.server.pause()?;
+    }
+    for contender in &contenders {
+        contender.awake(|server| server.sample(LIST, WARM_UP))?;
     }
     for round in 1..=options.rounds {
         note(format!("round {round} of {}", options.rounds));
@@ -150,8 +153,16 @@ impl Contender {
         Contender { what, server, cpu: empty(), per_second: empty(), p50: empty(), p99: empty() }
     }
 
+    /// Lets the server run for as long as `work` needs it; the others are frozen.
+    fn awake<T>(&self, work: impl FnOnce(&Server) -> anyhow::Result<T>) -> anyhow::Result<T> {
+        self.server.resume()?;
+        let done = work(&self.server)?;
+        self.server.pause()?;
+        Ok(done)
+    }
+
     fn turn(&mut self, seconds: u64) -> anyhow::Result<()> {
-        let sample = self.server.sample(LIST, seconds)?;
+        let sample = self.awake(|server| server.sample(LIST, seconds))?;
         self.cpu.push(sample.cpu);
         self.per_second.push(sample.load.per_second);
         self.p50.push(sample.load.p50.as_secs_f64() * 1e3);

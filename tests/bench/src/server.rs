@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::client::{self, Answer};
 use crate::wrk::{self, Load};
@@ -78,6 +79,22 @@ impl Server {
             }
             std::thread::sleep(PAUSE);
         }
+    }
+
+    /// Freezes the process: servers that wait for their turn must not take time from the one measured.
+    pub(crate) fn pause(&self) -> anyhow::Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Lets a frozen process go on.
+    pub(crate) fn resume(&self) -> anyhow::Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        let pid =
+            i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).context("a process without an id")?;
+        kill_process(pid, signal).context("cannot signal a server")
     }
 
     pub(crate) fn port(&self) -> u16 {
