@@ -98,3 +98,9 @@ async fn functions_that_misbehave_fail_for_their_caller_only() {
     host.wait_for_log("a function went wrong").await;
     assert_eq!(call(&host, "relay/echo", json!(1)).await.result(), 1);
 }
+
+#[tokio::test]
+async fn a_service_with_one_place_can_call_a_function_of_its_own() {
+    let host = relay().service("relay", "concurrency = 1\nqueue = 0").start().await;
+    assert_eq!(call(&host, "relay/echo", json!("again")).await.result(), "again");
+}

@@ -43,3 +43,18 @@ async fn being_refused_does_not_make_a_service_degraded() {
     let checks = host.get("/readyz").await.json()["checks"]["plugins"].clone();
     assert_eq!(checks["ok"], true, "{checks}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_takes_every_common_instance_leaves_each_other_service_its_own() {
+    let host = arena("concurrency = 6\nqueue = 100\ndeadline = \"2s\"")
+        .settings(
+            "[rate_limiting]\nenabled = false\n\n[http]\nmax_requests_per_second_per_connection = false\n\n\
+             [engine]\nmax_instances = 6\n",
+        )
+        .start()
+        .await;
+    let answers = under_load(&host, volley(&host, Call::get("/api/hostile/spin/v1"), 12)).await;
+    let timeouts = answers.iter().filter(|(answer, _)| answer.status == 504).count();
+    assert!(timeouts >= 5, "the attack took the budget: {timeouts} calls spun to their deadline");
+    assert_eq!(calls_seen(&host).await, 1, "the service serves again");
+}

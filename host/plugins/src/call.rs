@@ -102,6 +102,10 @@ pub struct CallContext {
     pub depth: u8,
     /// When the call must have ended, wall clock.
     pub deadline: Instant,
+    /// Services that calls above this one hold a place of: calling back into one of them takes no
+    /// second place, or a service whose concurrency is used up by such calls would wait for itself.
+    chain: Vec<u32>,
+    entered: AtomicU32,
     aborted: AtomicBool,
     streamed_bytes: AtomicU64,
     log_lines: AtomicU32,
@@ -110,6 +114,9 @@ pub struct CallContext {
 /// Function calls may nest this deep: deep enough for layered code, shallow enough that a cycle ends
 /// before it has taken many instances.
 pub const MAX_CALL_DEPTH: u8 = 8;
+
+/// No service has this id.
+const NOWHERE: u32 = u32::MAX;
 
 impl CallContext {
     /// A call with nothing to stream to and no functions to call.
@@ -121,6 +128,8 @@ impl CallContext {
             functions: None,
             depth: 0,
             deadline,
+            chain: Vec::new(),
+            entered: AtomicU32::new(NOWHERE),
             aborted: AtomicBool::new(false),
             streamed_bytes: AtomicU64::new(0),
             log_lines: AtomicU32::new(0),
@@ -132,8 +141,16 @@ impl CallContext {
     pub fn nested(&self, route: Arc<str>, deadline: Instant) -> Self {
         let mut nested = CallContext::new(route, self.caller.clone(), deadline.min(self.deadline));
         nested.depth = self.depth + 1;
+        nested.chain.clone_from(&self.chain);
+        nested.chain.push(self.entered.load(Ordering::Relaxed));
         nested.functions.clone_from(&self.functions);
         nested
+    }
+
+    /// Notes the service that the call is in; whether a call above this one is in it already.
+    pub(crate) fn enter(&self, service: u32) -> bool {
+        self.entered.store(service, Ordering::Relaxed);
+        self.chain.contains(&service)
     }
 
     /// Marks the client as gone: chunks are dropped from now on and the guest can see it.

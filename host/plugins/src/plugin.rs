@@ -196,7 +196,8 @@ impl Plugin {
             None => started + self.service.settings().deadline,
         };
         let allowed = whole_millis(deadline - started);
-        let place = self.service.place(deadline).await?;
+        let again = call.as_ref().is_some_and(|call| call.enter(self.service.id()));
+        let place = if again { None } else { Some(self.service.place(deadline).await?) };
         let idle = self.idle.lock().pop();
         let budget = match &idle {
             Some(_) => None,

@@ -29,6 +29,7 @@ pub struct Runtime {
     pub(crate) cache: Option<Cache>,
     pub(crate) shared: Arc<Shared>,
     next_service: AtomicU32,
+    max_instances: u32,
     _ticker: Ticker,
 }
 
@@ -51,6 +52,14 @@ pub enum RuntimeError {
     /// A thread did not start.
     #[error("a thread did not start: {0}")]
     Thread(#[from] std::io::Error),
+    /// Every service has one instance for itself; the budget does not reach for all.
+    #[error("service {service}: no instance is left for it: engine.max_instances is {max_instances}; raise it in project.toml, or load fewer services")]
+    TooManyServices {
+        /// The service.
+        service: String,
+        /// The budget.
+        max_instances: u32,
+    },
     /// A capability could not be prepared.
     #[error("service {service}: {capability}: {message}")]
     Capability {
@@ -91,6 +100,7 @@ impl Runtime {
             cache,
             shared: Arc::new(shared),
             next_service: AtomicU32::new(0),
+            max_instances: settings.max_instances,
             _ticker: ticker,
         })
     }
@@ -111,7 +121,11 @@ impl Runtime {
             })?;
         }
         let id = self.next_service.fetch_add(1, Ordering::Relaxed);
-        Ok(Arc::new(ServiceRuntime::new(id, name, settings, data)))
+        let reserve = self.shared.reserve().ok_or_else(|| RuntimeError::TooManyServices {
+            service: name.to_owned(),
+            max_instances: self.max_instances,
+        })?;
+        Ok(Arc::new(ServiceRuntime::new(id, name, settings, data, reserve)))
     }
 
     /// Drops idle instances from time to time until the runtime is dropped.
@@ -147,29 +161,56 @@ impl Shared {
         self.plugins().iter().map(|plugin| plugin.drop_idle(now)).sum()
     }
 
-    /// A share of the budget for one new instance. When it is used up, the instance that has idled
-    /// longest anywhere makes room; when none idles, this waits until `deadline`.
+    /// Takes one instance out of the common budget for a service alone; none when nothing is left.
+    fn reserve(&self) -> Option<Reserve> {
+        let permit = Arc::clone(&self.instances).try_acquire_owned().ok()?;
+        Some(Reserve { own: Arc::new(Semaphore::new(1)), _taken: permit })
+    }
+
+    /// A share of the budget for one new instance: of the common one, or the service's own. When both
+    /// are used up, the instance that has idled longest anywhere makes room; when none idles, this waits
+    /// until `deadline`.
+    ///
+    /// The own one is why a service that takes every common instance cannot keep another from serving.
     pub(crate) async fn budget(
         &self,
         deadline: Instant,
         service: &ServiceRuntime,
     ) -> Result<OwnedSemaphorePermit, CallError> {
-        if let Ok(permit) = Arc::clone(&self.instances).try_acquire_owned() {
+        let own = service.reserve();
+        let free = || {
+            let common = Arc::clone(&self.instances).try_acquire_owned();
+            common.or_else(|_| Arc::clone(own).try_acquire_owned()).ok()
+        };
+        if let Some(permit) = free() {
             return Ok(permit);
         }
         let mut plugins = self.plugins();
         plugins.sort_by_cached_key(|plugin| plugin.oldest_idle().unwrap_or(deadline));
-        if plugins.iter().any(|plugin| plugin.drop_oldest_idle())
-            && let Ok(permit) = Arc::clone(&self.instances).try_acquire_owned()
-        {
-            return Ok(permit);
+        // What makes room may be another service's own: then the next.
+        while plugins.iter().any(|plugin| plugin.drop_oldest_idle()) {
+            if let Some(permit) = free() {
+                return Ok(permit);
+            }
         }
-        let permit = Arc::clone(&self.instances).acquire_owned();
-        match tokio::time::timeout_at(deadline.into(), permit).await {
+        let either = async {
+            tokio::select! {
+                permit = Arc::clone(&self.instances).acquire_owned() => permit,
+                permit = Arc::clone(own).acquire_owned() => permit,
+            }
+        };
+        match tokio::time::timeout_at(deadline.into(), either).await {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) | Err(_) => Err(service.saturated(0)),
         }
     }
+}
+
+/// The one instance of the budget that belongs to a service alone; goes back with the service.
+#[derive(Debug)]
+pub(crate) struct Reserve {
+    pub(crate) own: Arc<Semaphore>,
+    _taken: OwnedSemaphorePermit,
 }
 
 impl std::fmt::Debug for Runtime {

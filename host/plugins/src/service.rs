@@ -9,6 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::CallError;
 use crate::health::{Health, Report};
+use crate::runtime::Reserve;
 use crate::type_map::TypeMap;
 
 /// One service at run time. Shared by its plugins, and by their successors after a swap.
@@ -21,6 +22,7 @@ pub struct ServiceRuntime {
     places: Arc<Semaphore>,
     waiting: AtomicUsize,
     health: Health,
+    reserve: Reserve,
 }
 
 /// A place among the service's concurrent calls, given back when dropped.
@@ -28,7 +30,13 @@ pub struct ServiceRuntime {
 pub struct Place(#[expect(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
 
 impl ServiceRuntime {
-    pub(crate) fn new(id: u32, name: &str, settings: Arc<ServiceSettings>, data: TypeMap) -> Self {
+    pub(crate) fn new(
+        id: u32,
+        name: &str,
+        settings: Arc<ServiceSettings>,
+        data: TypeMap,
+        reserve: Reserve,
+    ) -> Self {
         ServiceRuntime {
             id,
             name: name.into(),
@@ -37,7 +45,13 @@ impl ServiceRuntime {
             data,
             waiting: AtomicUsize::new(0),
             health: Health::default(),
+            reserve,
         }
+    }
+
+    /// The instance of the host's budget that is this service's alone.
+    pub(crate) fn reserve(&self) -> &Arc<Semaphore> {
+        &self.reserve.own
     }
 
     /// Small number that identifies the service in this process.
