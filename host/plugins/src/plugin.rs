@@ -265,6 +265,7 @@ impl Plugin {
         if settings.instances == InstancePolicy::Reused
             && instance.calls < settings.max_calls_per_instance
             && (instance.memory_bytes() as u64) <= settings.memory / 2
+            && !self.shared.is_short()
         {
             self.idle.lock().push(instance);
         }

@@ -1,7 +1,7 @@
 //! What all services share: engine, imports, cache, lane, and the budget of instances.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ use crate::engine::{self, EngineSettings, Ticker};
 use crate::error::CallError;
 use crate::lane::Lane;
 use crate::plugin::Plugin;
-use crate::service::ServiceRuntime;
+use crate::service::{Leave, ServiceRuntime};
 use crate::state::HostState;
 use crate::type_map::TypeMap;
 
@@ -37,6 +37,9 @@ pub struct Runtime {
 pub(crate) struct Shared {
     pub(crate) lane: Arc<Lane>,
     instances: Arc<Semaphore>,
+    /// Calls that wait for a share of the budget. While there are any, finished instances are given
+    /// back instead of kept idle.
+    waiting: AtomicUsize,
     plugins: Mutex<Vec<Weak<Plugin>>>,
 }
 
@@ -90,6 +93,7 @@ impl Runtime {
         let shared = Shared {
             lane: Arc::new(Lane::start(cores)?),
             instances: Arc::new(Semaphore::new(settings.max_instances as usize)),
+            waiting: AtomicUsize::new(0),
             plugins: Mutex::new(Vec::new()),
         };
         let ticker = Ticker::start(&engine, settings.epoch_tick)?;
@@ -161,6 +165,11 @@ impl Shared {
         self.plugins().iter().map(|plugin| plugin.drop_idle(now)).sum()
     }
 
+    /// Whether calls wait for a share of the budget.
+    pub(crate) fn is_short(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > 0
+    }
+
     /// Takes one instance out of the common budget for a service alone; none when nothing is left.
     fn reserve(&self) -> Option<Reserve> {
         let permit = Arc::clone(&self.instances).try_acquire_owned().ok()?;
@@ -185,6 +194,8 @@ impl Shared {
         if let Some(permit) = free() {
             return Ok(permit);
         }
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let _leave = Leave(&self.waiting);
         let mut plugins = self.plugins();
         plugins.sort_by_cached_key(|plugin| plugin.oldest_idle().unwrap_or(deadline));
         // What makes room may be another service's own: then the next.

@@ -126,7 +126,8 @@ impl ServiceRuntime {
     }
 }
 
-struct Leave<'a>(&'a AtomicUsize);
+/// Counts down when a wait is over, however it ended.
+pub(crate) struct Leave<'a>(pub(crate) &'a AtomicUsize);
 
 impl Drop for Leave<'_> {
     fn drop(&mut self) {

@@ -63,6 +63,7 @@ pub mod functions;
 mod handler;
 mod host;
 pub mod http;
+mod json_out;
 pub mod kv;
 pub mod log;
 mod manifest;

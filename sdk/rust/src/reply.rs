@@ -9,6 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use crate::HandlerError;
+use crate::json_out;
 use crate::manifest::schema_of_output;
 
 /// Large enough for most answers. The unused end is given back in place when the buffer is handed over.
@@ -133,7 +134,7 @@ impl<T: Serialize + JsonSchema> Output for T {
     #[inline]
     fn write(&self, out: &mut Vec<u8>) -> Result<(), HandlerError> {
         out.extend_from_slice(br#"{"status":"success","result":"#);
-        serde_json::to_writer(&mut *out, self)?;
+        json_out::append(out, self)?;
         out.push(b'}');
         Ok(())
     }
@@ -148,13 +149,13 @@ impl<T: Serialize + JsonSchema> Output for Response<T> {
         out.extend_from_slice(HEAD);
         if let Some(status) = self.status {
             out.extend_from_slice(br#","httpStatus":"#);
-            serde_json::to_writer(&mut *out, &status)?;
+            json_out::append(out, &status)?;
         }
         out.extend_from_slice(br#","result":"#);
-        serde_json::to_writer(&mut *out, &self.result)?;
+        json_out::append(out, &self.result)?;
         for (key, value) in &self.extra {
             out.push(b',');
-            serde_json::to_writer(&mut *out, key)?;
+            json_out::append(out, key)?;
             out.push(b':');
             out.extend_from_slice(value);
         }
@@ -178,7 +179,7 @@ impl<T: Serialize> Output for Flat<T> {
 
         out.extend_from_slice(HEAD);
         let start = out.len();
-        serde_json::to_writer(&mut *out, &self.0)?;
+        json_out::append(out, &self.0)?;
         let object = &out[start..];
         if object.first() != Some(&b'{') {
             return Err(HandlerError::internal(
