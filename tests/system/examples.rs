@@ -25,7 +25,7 @@ async fn get_all_answers_the_documented_envelope() {
     for vehicle in vehicles.as_array().unwrap() {
         let vehicle = vehicle.as_object().unwrap();
         assert!(
-            ["id", "name", "plate", "lat", "lng", "speed", "status"]
+            ["id", "name", "lat", "lng", "speed", "status"]
                 .iter()
                 .all(|key| vehicle.contains_key(*key))
         );

@@ -15,6 +15,7 @@ use std::io::Write as _;
 use bytes::Bytes;
 
 pub use codes::{Code, INVALID_RESPONSE, Surface, api, auth, framework, room, routing, sync};
+pub(crate) use output::status_of;
 pub use output::{EnvelopeProblem, Outcome, Reply, normalize_success, read_reply};
 
 use crate::json::{Cursor, Document, Kind, document, write_str};

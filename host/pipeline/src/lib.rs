@@ -15,6 +15,8 @@ pub mod json;
 pub mod limits;
 pub mod locale;
 pub mod pipeline;
+mod respond;
+mod run;
 pub mod schema;
 pub mod table;
 

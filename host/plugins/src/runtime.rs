@@ -56,7 +56,9 @@ pub enum RuntimeError {
     #[error("a thread did not start: {0}")]
     Thread(#[from] std::io::Error),
     /// Every service has one instance for itself; the budget does not reach for all.
-    #[error("service {service}: no instance is left for it: engine.max_instances is {max_instances}; raise it in project.toml, or load fewer services")]
+    #[error(
+        "service {service}: no instance is left for it: engine.max_instances is {max_instances}; raise it in project.toml, or load fewer services"
+    )]
     TooManyServices {
         /// The service.
         service: String,

@@ -11,7 +11,7 @@ const string = { type: 'string' };
 const number = { type: 'number' };
 const vehicle = {
   type: 'object',
-  properties: { id: string, name: string, plate: string, lat: number, lng: number, speed: number, heading: number, status: string },
+  properties: { id: string, name: string, lat: number, lng: number, speed: number, status: string },
 };
 const envelope = {
   type: 'object',

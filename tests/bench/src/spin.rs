@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use serde_json::json;
 
 use crate::Options;
@@ -23,7 +23,6 @@ const SETTLE: Duration = Duration::from_millis(1500);
 #[derive(Default)]
 struct Turns {
     per_second: Series,
-    cpu: Series,
     p50: Series,
     p99: Series,
 }
@@ -31,7 +30,6 @@ struct Turns {
 impl Turns {
     fn push(&mut self, sample: Sample) {
         self.per_second.push(sample.load.per_second);
-        self.cpu.push(sample.cpu);
         self.p50.push(sample.load.p50.as_secs_f64() * 1e3);
         self.p99.push(sample.load.p99.as_secs_f64() * 1e3);
     }
@@ -43,7 +41,8 @@ impl Turns {
 
 pub(crate) fn measure(workshop: &Workshop, options: &Options, report: &mut Report) -> anyhow::Result<()> {
     report.begin("Spin: a service alone, and beside 32 requests that never stop spinning");
-    let (vehicles, hostile) = (fs::read(workshop.vehicles())?, fs::read(workshop.hostile()?)?);
+    let bytes = |file| fs::read(file).context("a component is missing; run without --no-build");
+    let (vehicles, hostile) = (bytes(workshop.vehicles())?, bytes(workshop.hostile()?)?);
     let deadline = format!("deadline = {DEADLINE:?}");
     let services = [("vehicles", &vehicles[..], ""), ("hostile", &hostile[..], deadline.as_str())];
     let project = workshop.project("spin", services)?;

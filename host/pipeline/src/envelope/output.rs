@@ -132,7 +132,7 @@ fn params_of(member: &Member<'_>) -> Option<Vec<ErrorParam>> {
 }
 
 /// The status that a number token is, `200.0` and `2e2` included.
-fn status_of(member: &Member<'_>) -> Option<u16> {
+pub(crate) fn status_of(member: &Member<'_>) -> Option<u16> {
     if !matches!(member.value.first(), Some(b'0'..=b'9')) {
         return None;
     }
