@@ -24,11 +24,7 @@ async fn get_all_answers_the_documented_envelope() {
     assert_eq!(vehicles.as_array().map(Vec::len), Some(20));
     for vehicle in vehicles.as_array().unwrap() {
         let vehicle = vehicle.as_object().unwrap();
-        assert!(
-            ["id", "name", "lat", "lng", "speed", "status"]
-                .iter()
-                .all(|key| vehicle.contains_key(*key))
-        );
+        assert!(["id", "name", "lat", "lng", "speed", "status"].iter().all(|key| vehicle.contains_key(*key)));
     }
 }
 

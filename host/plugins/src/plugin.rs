@@ -10,8 +10,11 @@
 //! calls; `max_idle` without one; memory above half of the service's limit; the budget of instances
 //! running out while it idles; its plugin being replaced.
 
+use std::future::poll_fn;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -165,13 +168,13 @@ impl Plugin {
         let future = Box::pin(async move {
             let turns = plugin.shared.lane.turns();
             let made = Instance::create(&plugin.pre, &plugin.service, turns, making, None, budget);
-            match tokio::time::timeout_at(deadline.into(), made).await {
-                Ok(Ok(instance)) => {
+            match within(deadline, made).await {
+                Some(Ok(instance)) => {
                     plugin.keep(instance);
                     Ok(())
                 }
-                Ok(Err(error)) => Err(plugin.classify(&error)),
-                Err(_) => Err(CallError::Timeout(plugin.service.settings().deadline)),
+                Some(Err(error)) => Err(plugin.classify(&error)),
+                None => Err(CallError::Timeout(plugin.service.settings().deadline)),
             }
         });
         let running = Running::new(future, pace, None, Arc::clone(&self.shared.lane));
@@ -210,13 +213,9 @@ impl Plugin {
         let future = Box::pin(async move {
             let _place = place;
             let run = plugin.run(idle, budget, context.as_ref(), &paced, work);
-            let answer = match tokio::time::timeout_at(deadline.into(), run).await {
-                Ok(answer) => answer,
-                Err(_) => Err(CallError::Timeout(allowed)),
-            };
-            let answer = match answer {
-                Err(CallError::Timeout(_)) => Err(CallError::Timeout(allowed)),
-                answer => answer,
+            let answer = match within(deadline, run).await {
+                None | Some(Err(CallError::Timeout(_))) => Err(CallError::Timeout(allowed)),
+                Some(answer) => answer,
             };
             let route = context.as_ref().map_or("describe", |call| &*call.route);
             plugin.service.record(route, plugin.name(), answer.as_ref().err());
@@ -316,6 +315,21 @@ impl Plugin {
 /// Some microseconds pass between making a deadline and looking at it; a reader wants the limit.
 fn whole_millis(span: Duration) -> Duration {
     Duration::from_millis(span.as_millis() as u64 + u64::from(span.subsec_micros() % 1000 >= 500))
+}
+
+/// The future's output, or none when it has not ended by `deadline`. Hot: unlike tokio's timeout it makes
+/// no timer for a call that never waits, and most never do.
+async fn within<F: Future>(deadline: Instant, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let mut timer = None;
+    poll_fn(|cx| {
+        if let Poll::Ready(output) = future.as_mut().poll(cx) {
+            return Poll::Ready(Some(output));
+        }
+        let timer = timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline.into())));
+        timer.as_mut().poll(cx).map(|()| None)
+    })
+    .await
 }
 
 /// A trap in one line: its reason and the guest functions it happened in, innermost first.

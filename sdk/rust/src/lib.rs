@@ -8,7 +8,7 @@
 //! #[derive(Serialize, JsonSchema)]
 //! struct Vehicle {
 //!     id: String,
-//!     plate: String,
+//!     name: String,
 //! }
 //!
 //! #[derive(Deserialize, JsonSchema)]
@@ -20,7 +20,7 @@
 //! #[api]
 //! fn get_by_id(_ctx: &Ctx, input: GetById) -> Result<Vehicle, HandlerError> {
 //!     match input.id.as_str() {
-//!         "v1" => Ok(Vehicle { id: input.id, plate: "LS-001".into() }),
+//!         "v1" => Ok(Vehicle { id: input.id, name: "Otter".into() }),
 //!         _ => Err(error!("vehicles.notFound", id = input.id).status(404)),
 //!     }
 //! }

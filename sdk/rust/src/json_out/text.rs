@@ -49,7 +49,7 @@ fn special_in(word: u64, len: usize) -> u64 {
 
 /// Appends at most eight bytes, given as a word.
 #[inline(always)]
-fn append_word(out: &mut Vec<u8>, word: u64, len: usize) {
+pub(super) fn append_word(out: &mut Vec<u8>, word: u64, len: usize) {
     let end = out.len() + len;
     out.extend_from_slice(&word.to_le_bytes());
     out.truncate(end);
@@ -83,7 +83,7 @@ pub(super) fn string(out: &mut Vec<u8>, text: &str) {
         let word = word(bytes);
         if special_in(word, len) == 0 {
             let end = out.len() + len + 2;
-            let [a, b, c, d, e, f, g, h] = (word | u64::from(b'"') << (8 * len)).to_le_bytes();
+            let [a, b, c, d, e, f, g, h] = (word | (u64::from(b'"') << (8 * len))).to_le_bytes();
             out.extend_from_slice(&[b'"', a, b, c, d, e, f, g, h]);
             out.truncate(end);
             return;
@@ -117,11 +117,7 @@ fn clean(bytes: &[u8]) -> usize {
         }
     }
     let special = special_in(word(tail), tail.len());
-    if special == 0 {
-        bytes.len()
-    } else {
-        bytes.len() - tail.len() + special.trailing_zeros() as usize / 8
-    }
+    if special == 0 { bytes.len() } else { bytes.len() - tail.len() + special.trailing_zeros() as usize / 8 }
 }
 
 #[cold]
@@ -160,7 +156,9 @@ pub(super) fn key(out: &mut Vec<u8>, before: u8, key: &'static str) {
 #[inline(always)]
 fn is_clean_short(bytes: &[u8]) -> bool {
     match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
-        (Some(&first), Some(&last)) => special(u64::from_le_bytes(first)) | special(u64::from_le_bytes(last)) == 0,
+        (Some(&first), Some(&last)) => {
+            special(u64::from_le_bytes(first)) | special(u64::from_le_bytes(last)) == 0
+        }
         _ => special_in(word(bytes), bytes.len()) == 0,
     }
 }
