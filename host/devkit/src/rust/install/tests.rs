@@ -82,7 +82,7 @@ fn debians_packages_are_those_that_are_missing() {
     fs::create_dir(&dangling).unwrap();
     std::os::unix::fs::symlink("lld-22", dangling.join("rust-lld")).unwrap();
 
-    let cargo = Some("/root/cargo".into());
+    let cargo = Some("/opt/rust/cargo".into());
     let cases: [(Probes, &str); 4] = [
         (Probes { cargo: cargo.clone(), compilers: vec![compiler(&sysroot)], ..Probes::default() }, ""),
         (Probes { compilers: vec![compiler(&sysroot)], ..Probes::default() }, " cargo-web"),
@@ -127,7 +127,7 @@ fn packages_are_not_installed_by_an_ordinary_user() {
 
 #[test]
 fn the_error_names_everything_tried_and_the_exact_commands() {
-    let probes = Probes { rustup: Some("/root/rustup".into()), ..Probes::default() };
+    let probes = Probes { rustup: Some("/opt/rust/rustup".into()), ..Probes::default() };
     let tried = vec![
         Attempt { what: "/usr/bin/rustc (1.96.0)".to_owned(), result: "no sources".to_owned() },
         Attempt {
