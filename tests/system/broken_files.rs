@@ -72,7 +72,7 @@ async fn what_is_no_component_is_skipped_with_what_it_is() {
             "random",
             b"\x9f\x12random bytes".to_vec(),
             "recognise",
-            "it is not WebAssembly: it begins with [9f, 12",
+            "it is not WebAssembly: it begins with 9f 12",
         ),
         ("html", b"<!doctype html><title>404</title>".to_vec(), "recognise", "it is not WebAssembly"),
         (

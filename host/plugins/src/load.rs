@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
+use wasmtime::Engine;
 use wasmtime::component::{Component, InstancePre};
 
 use crate::bindings::exports::luckystack::plugin as guest;
@@ -287,7 +288,7 @@ fn recognise(bytes: &[u8]) -> Result<(), (String, String)> {
                 "build it with current tools",
             ),
             other => (
-                format!("it is WebAssembly of the unknown version {other:02x?}"),
+                format!("it is WebAssembly of the unknown version {}", spaced(other)),
                 "build it with current tools",
             ),
         },
@@ -306,8 +307,9 @@ fn recognise(bytes: &[u8]) -> Result<(), (String, String)> {
         }
         _ => (
             format!(
-                "it is not WebAssembly: it begins with {:02x?}, a component with 00 61 73 6d 0d 00 01 00",
-                &bytes[..bytes.len().min(8)]
+                "it is not WebAssembly: it begins with {}, a component with {}",
+                spaced(&bytes[..bytes.len().min(8)]),
+                spaced(b"\0asm\x0d\0\x01\0")
             ),
             rebuild,
         ),
@@ -315,7 +317,11 @@ fn recognise(bytes: &[u8]) -> Result<(), (String, String)> {
     Err((refused.0, refused.1.to_owned()))
 }
 
-use wasmtime::Engine;
+
+/// Bytes as a person reads them in a hex dump: `00 61 73 6d`.
+fn spaced(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| hex(&[*byte])).collect::<Vec<_>>().join(" ")
+}
 
 fn looks_like_text(bytes: &[u8], start: &str) -> bool {
     bytes.trim_ascii_start().starts_with(start.as_bytes())
