@@ -1,6 +1,6 @@
 //! From a project to a live table: the plugin host, its services, their components.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -30,6 +30,7 @@ pub(crate) async fn load(project: &Project) -> anyhow::Result<Loaded> {
     let mut services: Vec<Arc<ServiceRuntime>> = Vec::new();
     let mut loads = Vec::new();
     let mut empty = Vec::new();
+    let here = std::env::current_dir().unwrap_or_default();
     for service in &project.services {
         let settings = Arc::clone(project.topology.service_settings(&service.service));
         let prepared = runtime.service(&service.service, settings)?;
@@ -37,7 +38,7 @@ pub(crate) async fn load(project: &Project) -> anyhow::Result<Loaded> {
             empty.push(service.service.clone());
         }
         for file in &service.components {
-            loads.push(load_one(Arc::clone(&runtime), shown(project, file), Arc::clone(&prepared)));
+            loads.push(load_one(Arc::clone(&runtime), shown(&here, file), Arc::clone(&prepared)));
         }
         services.push(prepared);
     }
@@ -94,7 +95,6 @@ async fn load_one(
 }
 
 /// Paths are shown relative to where the host was started, when they lie below.
-fn shown(_project: &Project, file: &std::path::Path) -> PathBuf {
-    let below = std::env::current_dir().ok().and_then(|here| file.strip_prefix(here).ok().map(PathBuf::from));
-    below.unwrap_or_else(|| file.to_owned())
+fn shown(here: &Path, file: &Path) -> PathBuf {
+    file.strip_prefix(here).unwrap_or(file).to_owned()
 }
