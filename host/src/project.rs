@@ -87,9 +87,10 @@ impl Project {
     /// Services that some preset owns but that are not selected, by first segment.
     pub(crate) fn elsewhere(&self) -> HashSet<String> {
         let all = self.topology.presets.values().flat_map(|preset| preset.services.iter());
-        luckystack_pipeline::services_elsewhere(all.map(|name| name.as_ref()), &|service| {
-            self.selection.services.contains(service)
-        })
+        all.map(AsRef::as_ref)
+            .filter(|service: &&str| !self.selection.services.contains(*service))
+            .map(str::to_owned)
+            .collect()
     }
 }
 

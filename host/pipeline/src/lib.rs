@@ -24,5 +24,5 @@ pub use call::{Call, Reply};
 pub use functions::Provider;
 pub use hooks::Hook;
 pub use luckystack_plugins::HookStop;
-pub use pipeline::{CorsRejected, Degraded, Health, HttpRequestEvent, Pipeline, services_elsewhere};
+pub use pipeline::{CorsRejected, Degraded, Health, HttpRequestEvent, Pipeline};
 pub use table::{Prepared, Route, Table};

@@ -7,7 +7,6 @@
 //! Hot: everything here but the guest's own time has a budget of 5 µs a call, guarded by the bench
 //! `pipeline`. Hooks and errors are the only stages that allocate in proportion to their payload.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -280,14 +279,6 @@ impl Pipeline {
         };
         run.respond(answer, route.as_deref(), raw_name).await
     }
-}
-
-/// Services that presets own but this process does not load, from the topology.
-pub fn services_elsewhere<'a>(
-    all: impl IntoIterator<Item = &'a str>,
-    loaded: &dyn Fn(&str) -> bool,
-) -> HashSet<String> {
-    all.into_iter().filter(|service| !loaded(service)).map(str::to_owned).collect()
 }
 
 impl std::fmt::Debug for Pipeline {

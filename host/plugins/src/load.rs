@@ -317,7 +317,6 @@ fn recognise(bytes: &[u8]) -> Result<(), (String, String)> {
     Err((refused.0, refused.1.to_owned()))
 }
 
-
 /// Bytes as a person reads them in a hex dump: `00 61 73 6d`.
 fn spaced(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| hex(&[*byte])).collect::<Vec<_>>().join(" ")

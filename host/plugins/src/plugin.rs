@@ -157,30 +157,6 @@ impl Plugin {
         }
     }
 
-    /// Instantiates the component once and keeps the instance: what fails at instantiation fails here,
-    /// before the plugin serves.
-    pub async fn warm_up(self: &Arc<Self>) -> Result<(), CallError> {
-        let deadline = Instant::now() + self.service.settings().deadline;
-        let budget = self.shared.budget(deadline, &self.service).await?;
-        let pace = Arc::new(Pace::default());
-        let plugin = Arc::clone(self);
-        let making = Arc::clone(&pace);
-        let future = Box::pin(async move {
-            let turns = plugin.shared.lane.turns();
-            let made = Instance::create(&plugin.pre, &plugin.service, turns, making, None, budget);
-            match within(deadline, made).await {
-                Some(Ok(instance)) => {
-                    plugin.keep(instance);
-                    Ok(())
-                }
-                Some(Err(error)) => Err(plugin.classify(&error)),
-                None => Err(CallError::Timeout(plugin.service.settings().deadline)),
-            }
-        });
-        let running = Running::new(future, pace, None, Arc::clone(&self.shared.lane));
-        running.await.unwrap_or_else(|| Err(CallError::Trap("the host is shutting down".into())))
-    }
-
     pub(crate) async fn describe(self: &Arc<Self>) -> Result<String, CallError> {
         match self.invoke(None, Work::Describe).await? {
             Answer::Text(text) => Ok(text),
