@@ -1,5 +1,8 @@
 //! Building components from sources where there are none, or older ones.
 
+use std::collections::BTreeMap;
+
+use futures::future::join_all;
 use luckystack_devkit::{BuildRequest, Event, Freshness, Language, Progress, Toolchain, freshness};
 use luckystack_topology::ServiceDir;
 
@@ -53,7 +56,11 @@ pub(crate) fn requests(project: &Project) -> Vec<BuildRequest> {
     let target_dir = project.topology.root.join("target").join("guests");
     let of = |service: &ServiceDir| -> Vec<BuildRequest> {
         let request = |source: &luckystack_topology::PluginSource| BuildRequest {
+            language: source.language,
+            service: service.service.clone(),
+            name: source.name.clone(),
             dir: source.dir.clone(),
+            nested: source.nested,
             output_dir: service.dir.clone(),
             target_dir: target_dir.clone(),
         };
@@ -87,15 +94,28 @@ pub(crate) async fn build(project: &Project, which: Which) -> Outcome {
         return outcome;
     }
     note(format!("building {}", count(wanted.len(), "plugin")));
-    match Toolchain::find_or_install(Language::Rust, &Lines).await {
-        Err(missing) => outcome.failures.push(missing.to_string()),
-        Ok(toolchain) => {
-            for result in toolchain.build_all(&wanted, &Lines).await {
-                match result {
-                    Ok(_) => outcome.built += 1,
-                    Err(error) => outcome.failures.push(error.to_string()),
+    let jobs = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut by_language: BTreeMap<Language, Vec<BuildRequest>> = BTreeMap::new();
+    for request in wanted {
+        by_language.entry(request.language).or_default().push(request);
+    }
+    let builds =
+        by_language.into_iter().map(async |(language, requests)| {
+            match Toolchain::find_or_install(language, &Lines).await {
+                Err(missing) => vec![Err(missing.to_string())],
+                Ok(toolchain) => {
+                    let results = toolchain.build_all(&requests, jobs, &Lines).await;
+                    results
+                        .into_iter()
+                        .map(|result| result.map(|_| ()).map_err(|error| error.to_string()))
+                        .collect()
                 }
             }
+        });
+    for result in join_all(builds).await.into_iter().flatten() {
+        match result {
+            Ok(()) => outcome.built += 1,
+            Err(failure) => outcome.failures.push(failure),
         }
     }
     outcome

@@ -28,7 +28,7 @@ pub(crate) async fn run(common: &Common, json: bool, strict: bool) -> anyhow::Re
                         remedy: "run `luckystack-host build`".into(),
                     }),
                     Err(problem) => {
-                        findings.push(component_error(&request.dir, problem, "correct its Cargo.toml"))
+                        findings.push(component_error(&request.dir, problem, "correct its sources"))
                     }
                 }
             }

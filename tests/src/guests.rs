@@ -79,6 +79,10 @@ impl Guest {
 
     fn request(self) -> BuildRequest {
         BuildRequest {
+            language: Language::Rust,
+            service: self.service().to_owned(),
+            name: self.service().to_owned(),
+            nested: true,
             dir: self.sources(),
             output_dir: target().join("test-components").join(self.service()),
             target_dir: target().join("guests"),
@@ -131,7 +135,7 @@ async fn build(requests: &[BuildRequest]) {
     let progress = Shown;
     let toolchain =
         Toolchain::find_or_install(Language::Rust, &progress).await.unwrap_or_else(|error| panic!("{error}"));
-    for result in toolchain.build_all(requests, &progress).await {
+    for result in toolchain.build_all(requests, 1, &progress).await {
         result.unwrap_or_else(|error| panic!("{error}"));
     }
 }

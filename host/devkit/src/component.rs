@@ -3,10 +3,14 @@
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use wit_component::ComponentEncoder;
+
+use crate::error::BuildError;
+use crate::freshness::Record;
+use crate::language::BuildRequest;
 
 /// Makes a component of a core module that carries its world in a custom section (as wit-bindgen's
 /// output does), and validates it.
@@ -40,4 +44,22 @@ pub(crate) fn write(path: &Path, bytes: &[u8], modified: SystemTime) -> io::Resu
     file.as_file().sync_data()?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(true)
+}
+
+/// The last step of a build: puts the component in its place and keeps the list of what went into it.
+/// `inputs` are existing files; `began` is [`crate::freshness::now_on_disk`] before any of them was read.
+pub(crate) fn install(
+    request: &BuildRequest,
+    bytes: &[u8],
+    began: SystemTime,
+    inputs: Vec<PathBuf>,
+) -> Result<(PathBuf, bool), BuildError> {
+    let path = request.component()?;
+    let changed = write(&path, bytes, began).map_err(BuildError::io(&request.name, "write", &path))?;
+    Record::new(request.language, inputs, None).write(request).map_err(BuildError::io(
+        &request.name,
+        "keep the list of inputs in",
+        &request.target_dir,
+    ))?;
+    Ok((path, changed))
 }

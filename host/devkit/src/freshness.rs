@@ -17,7 +17,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::language::{BuildRequest, Language};
+use crate::language::{self, BuildRequest, Language};
 
 /// The state of a component in relation to its sources.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,10 +68,10 @@ pub fn freshness(request: &BuildRequest, component: &Path) -> io::Result<Freshne
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Freshness::Missing),
         Err(error) => return Err(error),
     };
-    let (Some(language), Some(record)) = (Language::of(&dir), Record::read(&request.target_dir, &dir)) else {
+    let Some(record) = Record::read(request, &dir) else {
         return Ok(Freshness::Stale(Staleness::Unknown));
     };
-    Ok(match record.staleness(language, &dir, built) {
+    Ok(match record.staleness(request, built) {
         Some(staleness) => Freshness::Stale(staleness),
         None => Freshness::Fresh,
     })
@@ -81,12 +81,13 @@ impl Record {
     /// A record of a build that read `inputs` and whose dependencies `lock` fixes.
     pub(crate) fn new(language: Language, inputs: Vec<PathBuf>, lock: Option<PathBuf>) -> Self {
         let lock = lock.and_then(|path| hash(&path).ok().map(|hash| (path, hash)));
-        Self { settings: language.settings(), inputs, lock }
+        Self { settings: language::settings(language), inputs, lock }
     }
 
-    /// Keeps the record of the folder `dir`.
-    pub(crate) fn write(&self, target_dir: &Path, dir: &Path) -> io::Result<()> {
-        let path = record_path(target_dir, &fs::canonicalize(dir)?);
+    /// Keeps the record of a request's build.
+    pub(crate) fn write(&self, request: &BuildRequest) -> io::Result<()> {
+        let target_dir = &request.target_dir;
+        let path = record_path(target_dir, &fs::canonicalize(&request.dir)?, request.language);
         let text = serde_json::to_vec(self)?;
         fs::create_dir_all(records(target_dir))?;
         let mut file = tempfile::NamedTempFile::new_in(records(target_dir))?;
@@ -96,13 +97,13 @@ impl Record {
     }
 
     /// A damaged or unreadable record is none.
-    fn read(target_dir: &Path, dir: &Path) -> Option<Self> {
-        let text = fs::read(record_path(target_dir, dir)).ok()?;
+    fn read(request: &BuildRequest, dir: &Path) -> Option<Self> {
+        let text = fs::read(record_path(&request.target_dir, dir, request.language)).ok()?;
         serde_json::from_slice(&text).ok()
     }
 
-    fn staleness(&self, language: Language, dir: &Path, built: SystemTime) -> Option<Staleness> {
-        if self.settings != language.settings() {
+    fn staleness(&self, request: &BuildRequest, built: SystemTime) -> Option<Staleness> {
+        if self.settings != language::settings(request.language) {
             return Some(Staleness::Settings);
         }
         if let Some((path, known)) = &self.lock {
@@ -113,8 +114,7 @@ impl Record {
             }
         }
         // Files that count as soon as they appear, although the last build did not know them.
-        let own = language.own_files().iter().map(|name| dir.join(name));
-        let appeared = own.filter(|path| path.exists());
+        let appeared = language::own_files(request).into_iter().filter(|path| path.exists());
         for path in self.inputs.iter().cloned().chain(appeared) {
             match fs::metadata(&path).and_then(|meta| meta.modified()) {
                 Ok(modified) if modified < built => {}
@@ -138,12 +138,19 @@ fn records(target_dir: &Path) -> PathBuf {
     target_dir.join("luckystack")
 }
 
-/// The folder's path is part of the name: packages of different services may share a name.
-fn record_path(target_dir: &Path, dir: &Path) -> PathBuf {
+/// The files that went into the last successful build of a request, as far as one is known.
+pub fn inputs(request: &BuildRequest) -> Vec<PathBuf> {
+    let dir = fs::canonicalize(&request.dir).unwrap_or_else(|_| request.dir.clone());
+    Record::read(request, &dir).map(|record| record.inputs).unwrap_or_default()
+}
+
+/// The folder's path is part of the name: packages of different services may share a name. So is the
+/// language: a folder may hold several.
+fn record_path(target_dir: &Path, dir: &Path, language: Language) -> PathBuf {
     let digest = Sha256::digest(dir.as_os_str().as_encoded_bytes());
     let short: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     let name = dir.file_name().unwrap_or_default().to_string_lossy();
-    records(target_dir).join(format!("{name}-{short}.json"))
+    records(target_dir).join(format!("{name}-{}-{short}.json", language.key()))
 }
 
 fn hash(path: &Path) -> io::Result<String> {

@@ -1,25 +1,32 @@
-//! What the languages have in common: how a source folder is recognised, what a build is asked for and
-//! what it yields. A further language is a variant of [`Language`] and one of [`Toolchain`].
+//! What the languages have in common: what a build is asked for and what it yields. A further language
+//! is a variant of [`Language`] and one of [`Toolchain`].
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
+use futures::StreamExt;
+pub use luckystack_topology::Language;
+
+use crate::c::{self, CToolchain};
 use crate::error::{BuildError, MissingToolchain};
 use crate::progress::Progress;
+use crate::python::{self, PythonToolchain};
 use crate::rust::{self, RustToolchain};
-
-/// A language that plugins can be built from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Language {
-    /// A cargo package with a `cdylib` library.
-    Rust,
-}
+use crate::typescript::{self, TypeScriptToolchain};
 
 /// One plugin to build.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct BuildRequest {
+    /// What it is written in.
+    pub language: Language,
+    /// The service that it belongs to: what its manifest says where the sources do not.
+    pub service: String,
+    /// Name of the plugin and of its component. (A Rust plugin is called as its package is.)
+    pub name: String,
     /// The folder of the sources: for Rust, the one with the package's `Cargo.toml`.
     pub dir: PathBuf,
+    /// Whether sub-folders of `dir` are nested pages of the service.
+    pub nested: bool,
     /// The folder that the component goes to: the service's.
     pub output_dir: PathBuf,
     /// The folder for intermediate results. Share one between all plugins: the standard library and
@@ -49,38 +56,44 @@ pub struct Built {
 pub enum Toolchain {
     /// Cargo, a compiler and a linker for WebAssembly.
     Rust(RustToolchain),
+    /// Node, and packages of npm.
+    TypeScript(TypeScriptToolchain),
+    /// Python, and a virtual environment.
+    Python(PythonToolchain),
+    /// A C compiler with a WebAssembly target.
+    C(CToolchain),
 }
 
-impl Language {
-    /// The language of the sources in `dir`, if it holds any.
-    pub fn of(dir: &Path) -> Option<Self> {
-        dir.join("Cargo.toml").is_file().then_some(Self::Rust)
+/// The settings of every build in a language; a component built with others is stale.
+pub(crate) fn settings(language: Language) -> String {
+    match language {
+        Language::Rust => rust::settings(),
+        Language::TypeScript => typescript::settings(),
+        Language::Python => python::settings(),
+        Language::C => c::settings(),
     }
+}
 
-    /// The settings of every build in this language; a component built with others is stale.
-    pub(crate) fn settings(self) -> String {
-        match self {
-            Self::Rust => rust::settings(),
-        }
-    }
-
-    /// Files of a source folder that count as soon as they appear in it.
-    pub(crate) fn own_files(self) -> &'static [&'static str] {
-        match self {
-            Self::Rust => &rust::OWN_FILES,
-        }
+/// Files of a source folder that count as soon as they appear in it, whether the last build knew them
+/// or not. Those that do not exist may be listed.
+pub(crate) fn own_files(request: &BuildRequest) -> Vec<PathBuf> {
+    match request.language {
+        Language::Rust => rust::OWN_FILES.iter().map(|name| request.dir.join(name)).collect(),
+        Language::TypeScript => typescript::own_files(request),
+        Language::Python => python::own_files(request),
+        Language::C => c::own_files(request),
     }
 }
 
 impl BuildRequest {
-    /// Where the component will be: `output_dir/<name of the package>.wasm`.
+    /// Where the component will be: `output_dir/<name>.wasm`.
     ///
     /// # Errors
-    /// When the folder holds no sources, or they do not say the package's name.
+    /// When the folder of a Rust plugin does not say the package's name.
     pub fn component(&self) -> Result<PathBuf, BuildError> {
-        let name = match Language::of(&self.dir) {
-            Some(Language::Rust) => rust::package_name(&self.dir)?,
-            None => return Err(BuildError::NoSources { dir: self.dir.clone() }),
+        let name = match self.language {
+            Language::Rust => rust::package_name(&self.dir)?,
+            Language::TypeScript | Language::Python | Language::C => self.name.clone(),
         };
         Ok(self.output_dir.join(format!("{name}.wasm")))
     }
@@ -94,6 +107,9 @@ impl Toolchain {
     pub async fn find(language: Language) -> Result<Self, MissingToolchain> {
         match language {
             Language::Rust => RustToolchain::find().await.map(Self::Rust),
+            Language::TypeScript => TypeScriptToolchain::find().await.map(Self::TypeScript),
+            Language::Python => PythonToolchain::find().await.map(Self::Python),
+            Language::C => CToolchain::find().await.map(Self::C),
         }
     }
 
@@ -108,6 +124,22 @@ impl Toolchain {
     ) -> Result<Self, MissingToolchain> {
         match language {
             Language::Rust => RustToolchain::find_or_install(progress).await.map(Self::Rust),
+            Language::TypeScript => {
+                TypeScriptToolchain::find_or_install(progress).await.map(Self::TypeScript)
+            }
+            Language::Python => PythonToolchain::find_or_install(progress).await.map(Self::Python),
+            Language::C => CToolchain::find_or_install(progress).await.map(Self::C),
+        }
+    }
+
+    /// The language that it builds.
+    #[must_use]
+    pub fn language(&self) -> Language {
+        match self {
+            Self::Rust(_) => Language::Rust,
+            Self::TypeScript(_) => Language::TypeScript,
+            Self::Python(_) => Language::Python,
+            Self::C(_) => Language::C,
         }
     }
 
@@ -118,18 +150,25 @@ impl Toolchain {
     pub async fn build(&self, request: &BuildRequest, progress: &dyn Progress) -> Result<Built, BuildError> {
         match self {
             Self::Rust(toolchain) => rust::build(request, toolchain, progress).await,
+            Self::TypeScript(toolchain) => typescript::build(request, toolchain, progress).await,
+            Self::Python(toolchain) => python::build(request, toolchain, progress).await,
+            Self::C(toolchain) => c::build(request, toolchain, progress).await,
         }
     }
 
     /// Builds several plugins of this toolchain's language and answers in their order. One that fails
-    /// does not keep the others from being built.
+    /// does not keep the others from being built. Rust plugins share one run of cargo; others are built
+    /// side by side, `jobs` at a time.
     pub async fn build_all(
         &self,
         requests: &[BuildRequest],
+        jobs: usize,
         progress: &dyn Progress,
     ) -> Vec<Result<Built, BuildError>> {
-        match self {
-            Self::Rust(toolchain) => rust::build_all(requests, toolchain, progress).await,
+        if let Self::Rust(toolchain) = self {
+            return rust::build_all(requests, toolchain, progress).await;
         }
+        let builds = requests.iter().map(|request| self.build(request, progress));
+        futures::stream::iter(builds).buffered(jobs.max(1)).collect().await
     }
 }

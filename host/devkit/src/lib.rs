@@ -19,6 +19,10 @@
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! let request = BuildRequest {
+//!     language: Language::Rust,
+//!     service: "vehicles".into(),
+//!     name: "vehicles".into(),
+//!     nested: true,
 //!     dir: "example-plugins/vehicles".into(),
 //!     output_dir: "example-plugins/vehicles".into(),
 //!     target_dir: "target/guests".into(),
@@ -34,16 +38,24 @@
 
 #![warn(missing_docs)]
 
+mod c;
 mod component;
 mod error;
 mod freshness;
+mod install;
 mod language;
 mod process;
 mod progress;
+mod python;
 mod rust;
+mod sdk;
+mod typescript;
 
+pub use c::CToolchain;
 pub use error::{Attempt, BuildError, MissingToolchain};
-pub use freshness::{Freshness, Staleness, freshness};
+pub use freshness::{Freshness, Staleness, freshness, inputs};
 pub use language::{BuildRequest, Built, Language, Toolchain};
 pub use progress::{Event, Progress, Quiet};
+pub use python::PythonToolchain;
 pub use rust::RustToolchain;
+pub use typescript::TypeScriptToolchain;

@@ -44,7 +44,9 @@ mod validate;
 pub use deploy::{Cidr, CustomRoute, Deploy, Development, Environment, Resource, ResourceKind, Routing};
 pub use finding::{Finding, Severity};
 pub use grants::{Grants, HostPattern, HttpGrant, HttpScheme, KeyValueGrant, is_public_address};
-pub use load::{DiskService, PluginSource, ServiceDir, SourceKind, discover, discover_functions, load};
+pub use load::{
+    DiskService, IGNORED, Language, MARKERS, PluginSource, ServiceDir, discover, discover_functions, load,
+};
 pub use names::{
     FUNCTIONS, MAX_SEGMENT_LEN, MAX_SERVICE_DEPTH, Method, NameError, ParsedName, Prefix, RESERVED_SERVICES,
     RouteKind, RouteName, SYSTEM, is_version_token, parse_transport_name, validate_leaf_name,

@@ -4,13 +4,15 @@
 //! means.
 
 mod discover;
+mod language;
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
-pub use discover::{DiskService, PluginSource, ServiceDir, SourceKind, discover, discover_functions};
+pub use discover::{DiskService, PluginSource, ServiceDir, discover, discover_functions};
+pub use language::{IGNORED, Language, MARKERS};
 
 use crate::document::{MAX_FILE_BYTES, too_large};
 use crate::finding::{Finding, Place, sort};

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use luckystack_topology::{
-    DiskService, FUNCTIONS, Finding, Overrides, SYSTEM, Severity, SourceKind, Topology, discover,
+    DiskService, FUNCTIONS, Finding, Language, Overrides, SYSTEM, Severity, Topology, discover,
     discover_functions, load, validate,
 };
 use tempfile::TempDir;
@@ -152,7 +152,7 @@ fn services_and_their_plugins_are_found() {
             ),
         ]
     );
-    assert_eq!(services[1].sources[0].kind, SourceKind::Rust);
+    assert_eq!(services[1].sources[0].language, Language::Rust);
 
     let (functions, findings) = discover_functions(&topology);
     assert_eq!(findings, []);

@@ -77,6 +77,10 @@ impl Workshop {
 
     fn hostile_request(&self) -> BuildRequest {
         BuildRequest {
+            language: Language::Rust,
+            service: "hostile".into(),
+            name: "hostile".into(),
+            nested: true,
             dir: self.root.join("tests/guests/hostile"),
             output_dir: self.dir.join("components"),
             target_dir: self.root.join("target/guests"),

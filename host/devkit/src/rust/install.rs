@@ -1,37 +1,20 @@
-//! Installing what is missing, in the open: each command is reported before it runs, nothing that is
-//! installed is ever removed, and what was tried is part of the error.
+//! Installing what is missing of a Rust toolchain; nothing that is installed is ever removed.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
-use tokio::process::Command;
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::Mutex;
 
 use super::TARGET;
 use super::find::{self, Probes, RustToolchain};
 use crate::error::{Attempt, MissingToolchain};
-use crate::process::{self, Line};
-use crate::progress::{Event, Progress};
+use crate::install::{Step, is_debian, is_root, run};
+use crate::progress::Progress;
 
 /// What the error calls the missing thing.
 const MISSING: &str = "a Rust toolchain for wasm32-unknown-unknown";
 
-/// How long an installer may stay silent. Downloads report progress more often; a connection that
-/// nobody answers does not.
-const SILENCE: Duration = Duration::from_secs(120);
-
-/// How many lines of a failed command the error shows.
-const TAIL: usize = 12;
-
 /// Two installations at once would wait for each other's locks and report each other's failures.
 static INSTALLING: Mutex<()> = Mutex::const_new(());
-
-/// One command line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Step {
-    program: String,
-    arguments: Vec<String>,
-}
 
 /// Which packages of Debian complete a toolchain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +36,7 @@ impl RustToolchain {
             Err(tried) => tried,
         };
         if probes.rustup.is_some() {
-            tried.extend(run(&Step::rustup(), progress).await);
+            tried.extend(run(&rustup(), progress).await);
             probes = find::probe().await;
             if let Ok(toolchain) = find::choose(&probes) {
                 return Ok(toolchain);
@@ -86,11 +69,11 @@ impl RustToolchain {
 pub(crate) fn missing(probes: &Probes, tried: Vec<Attempt>) -> MissingToolchain {
     let mut install = Vec::new();
     if probes.rustup.is_some() {
-        install.push(Step::rustup().to_string());
+        install.push(rustup().to_string());
     } else {
         install.push(format!("install rustup (https://rustup.rs), then: rustup target add {TARGET}"));
     }
-    if is_debian(probes) {
+    if is_debian(&probes.path) {
         let steps: Vec<String> =
             Debian::for_probes(probes).steps().iter().map(|step| format!("sudo {step}")).collect();
         install.push(steps.join(" && "));
@@ -101,7 +84,7 @@ pub(crate) fn missing(probes: &Probes, tried: Vec<Attempt>) -> MissingToolchain 
 impl Debian {
     /// What to install, when this process may; otherwise why it may not, where that is worth saying.
     fn offers(probes: &Probes, is_root: bool) -> Result<Self, Option<Attempt>> {
-        if !is_debian(probes) {
+        if !is_debian(&probes.path) {
             return Err(None);
         }
         if !is_root {
@@ -135,83 +118,12 @@ impl Debian {
     }
 
     fn steps(&self) -> [Step; 2] {
-        let wait = "DPkg::Lock::Timeout=120";
-        let mut install: Vec<String> =
-            ["install", "-y", "-qq", "--no-remove", "-o", wait].map(str::to_owned).into();
-        install.extend(self.packages.iter().cloned());
-        [
-            Step { program: "apt-get".to_owned(), arguments: ["update", "-qq"].map(str::to_owned).into() },
-            Step { program: "apt-get".to_owned(), arguments: install },
-        ]
+        Step::debian(&self.packages)
     }
 }
 
-impl Step {
-    fn rustup() -> Self {
-        let arguments = ["target", "add", TARGET].map(str::to_owned).into();
-        Self { program: "rustup".to_owned(), arguments }
-    }
-}
-
-impl std::fmt::Display for Step {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {}", self.program, self.arguments.join(" "))
-    }
-}
-
-/// Runs a step and says why it failed, if it did.
-async fn run(step: &Step, progress: &dyn Progress) -> Option<Attempt> {
-    let text = step.to_string();
-    progress.event(Event::Running { command: &text });
-    let mut command = Command::new(&step.program);
-    command.args(&step.arguments).env("DEBIAN_FRONTEND", "noninteractive");
-    run_unless_silent(command, SILENCE, progress).await.err().map(|result| Attempt { what: text, result })
-}
-
-/// Runs a command, and ends it when it prints nothing for as long as `silence`.
-async fn run_unless_silent(
-    command: Command,
-    silence: Duration,
-    progress: &dyn Progress,
-) -> Result<(), String> {
-    let heard = Notify::new();
-    let mut lines: Vec<String> = Vec::new();
-    let status = {
-        let work = process::run(command, |line| {
-            let (Line::Out(text) | Line::Err(text)) = line;
-            progress.event(Event::Output { text: &text });
-            lines.push(text);
-            heard.notify_one();
-        });
-        let silent = async { while tokio::time::timeout(silence, heard.notified()).await.is_ok() {} };
-        tokio::select! {
-            status = work => Some(status),
-            () = silent => None,
-        }
-    };
-    let tail = lines[lines.len().saturating_sub(TAIL)..].join("\n");
-    match status {
-        Some(Ok(status)) if status.success() => Ok(()),
-        Some(Ok(status)) => Err(format!("{status}\n{tail}")),
-        Some(Err(error)) => Err(error.to_string()),
-        None => Err(format!("stopped: it printed nothing for {} seconds\n{tail}", silence.as_secs_f32())),
-    }
-}
-
-fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
-}
-
-fn is_debian(probes: &Probes) -> bool {
-    probes.path.iter().any(|folder| folder.join("apt-get").is_file())
-        && std::fs::read_to_string("/etc/os-release").is_ok_and(|text| is_debian_release(&text))
-}
-
-/// Whether an `os-release` file is Debian's or of a system that calls itself like it.
-fn is_debian_release(text: &str) -> bool {
-    text.lines()
-        .filter_map(|line| line.strip_prefix("ID=").or_else(|| line.strip_prefix("ID_LIKE=")))
-        .any(|value| value.trim_matches('"').split_whitespace().any(|id| id == "debian"))
+fn rustup() -> Step {
+    Step::new("rustup", &["target", "add", TARGET])
 }
 
 #[cfg(test)]

@@ -180,7 +180,7 @@ async fn finish(
         component::write(&path, &component, began).map_err(BuildError::io(plugin, "write", &path))?;
     let target_dir = &job.request.target_dir;
     inputs::record(&job.package, module, target_dir)
-        .and_then(|record: Record| record.write(target_dir, &job.request.dir))
+        .and_then(|record: Record| record.write(job.request))
         .map_err(BuildError::io(plugin, "keep the list of inputs in", target_dir))?;
     let built = Built {
         plugin: plugin.to_owned(),

@@ -142,7 +142,7 @@ async fn plugins_of_one_workspace_are_compiled_by_one_run_of_cargo_and_one_failu
         .file("c/src/lib.rs", answer);
     let requests = ["a", "b", "c", "nothing"].map(|dir| sources.request(dir));
     let kept = Kept::default();
-    let results = toolchain().await.build_all(&requests, &kept).await;
+    let results = toolchain().await.build_all(&requests, 2, &kept).await;
     assert_eq!(kept.events.lock().unwrap()[0], "compiling plugin-a plugin-b plugin-c");
     assert_eq!(kept.events.lock().unwrap().iter().filter(|event| event.starts_with("compiling")).count(), 1);
 
@@ -166,7 +166,7 @@ async fn a_plugin_that_is_also_a_rust_library_is_optimised_like_one_that_is_not(
         .file("both/Cargo.toml", &both)
         .file("both/src/lib.rs", library);
     let requests = ["one", "both"].map(|dir| sources.request(dir));
-    let results = toolchain().await.build_all(&requests, &Quiet).await;
+    let results = toolchain().await.build_all(&requests, 2, &Quiet).await;
     let sizes: Vec<u64> = results.into_iter().map(|result| result.unwrap().bytes).collect();
     // Only the name differs. Without link-time optimisation it would be many kilobytes.
     assert!(sizes[0].abs_diff(sizes[1]) < 100, "{sizes:?}");
@@ -187,7 +187,7 @@ async fn plugins_of_different_workspaces_that_share_names_do_not_mix() {
     };
     let (first, second) = (plugin("first"), plugin("second"));
     let requests = [first.request(""), second.request(""), first.request("")];
-    let results = toolchain().await.build_all(&requests, &Quiet).await;
+    let results = toolchain().await.build_all(&requests, 2, &Quiet).await;
     for (result, changed) in results.into_iter().zip([true, true, false]) {
         assert_eq!(result.unwrap().changed, changed);
     }
@@ -244,11 +244,7 @@ async fn the_authors_compiler_flags_are_kept_beside_the_hosts() {
 #[tokio::test]
 async fn a_folder_that_cannot_be_written_is_named() {
     let guest = Sources::package("homeless", "").file("file", "");
-    let request = BuildRequest {
-        dir: guest.path(""),
-        output_dir: guest.path("file/service"),
-        target_dir: target_dir(),
-    };
+    let request = BuildRequest { output_dir: guest.path("file/service"), ..guest.request("") };
     let error = toolchain().await.build(&request, &Quiet).await.unwrap_err().to_string();
     assert!(
         error.contains("homeless: cannot write") && error.contains("file/service/homeless.wasm"),

@@ -125,11 +125,9 @@ fn a_component_that_was_not_built_here_is_stale() {
 
 #[test]
 fn a_source_folder_that_does_not_exist_is_an_error() {
-    let request = BuildRequest {
-        dir: "/no/such/folder".into(),
-        output_dir: "/no/such/folder".into(),
-        target_dir: target_dir(),
-    };
+    let dir = std::path::PathBuf::from("/no/such/folder");
+    let request =
+        BuildRequest { dir: dir.clone(), output_dir: dir, ..Sources::package("none", "").request("") };
     let error = freshness(&request, "/no/such/folder/x.wasm".as_ref()).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
 }

@@ -64,7 +64,15 @@ impl Sources {
 
     /// The request to build the package in a folder of it; components go to `out`.
     pub fn request(&self, dir: &str) -> BuildRequest {
-        BuildRequest { dir: self.path(dir), output_dir: self.path("out"), target_dir: target_dir() }
+        BuildRequest {
+            language: Language::Rust,
+            service: "service".into(),
+            name: "name".into(),
+            nested: true,
+            dir: self.path(dir),
+            output_dir: self.path("out"),
+            target_dir: target_dir(),
+        }
     }
 
     /// Builds the package at the top.

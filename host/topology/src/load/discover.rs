@@ -15,6 +15,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::language::{self, IGNORED, Language, MARKERS};
 use super::{list, read};
 use crate::document::{self, Value};
 use crate::finding::{Finding, Place, sort};
@@ -48,17 +49,14 @@ pub struct ServiceDir {
 pub struct PluginSource {
     /// The folder.
     pub dir: PathBuf,
-    /// Its name without a leading `_`; unique within its service.
+    /// The folder's name without a leading `_`, and the language where the folder holds several; unique
+    /// within its service.
     pub name: String,
-    /// How it is built.
-    pub kind: SourceKind,
-}
-
-/// How a plugin source is built.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum SourceKind {
-    /// A cargo package.
-    Rust,
+    /// What it is written in.
+    pub language: Language,
+    /// Whether sub-folders are nested pages of the service. In the plugins folder itself they are other
+    /// services.
+    pub nested: bool,
 }
 
 impl From<&ServiceDir> for DiskService {
@@ -66,9 +64,6 @@ impl From<&ServiceDir> for DiskService {
         Self { name: service.service.clone(), dir: service.dir.clone() }
     }
 }
-
-/// Folders that tools leave behind; never looked into.
-const IGNORED: [&str; 2] = ["target", "node_modules"];
 
 // ---------------------------------------------------------------------------------------------
 
@@ -84,7 +79,7 @@ pub fn discover(topology: &Topology) -> (Vec<ServiceDir>, Vec<Finding>) {
     };
 
     let mut system = ServiceDir::empty(SYSTEM, plugins);
-    system.take_files(&entries, &mut findings);
+    system.take_files_of(plugins, &entries, false, &mut findings);
     let mut services = Vec::new();
     for dir in entries.iter().filter(|path| path.is_dir()) {
         let Some(name) = dir.file_name() else { continue };
@@ -93,7 +88,9 @@ pub fn discover(topology: &Topology) -> (Vec<ServiceDir>, Vec<Finding>) {
             continue;
         }
         if name.starts_with('_') {
-            system.take_folder(dir, &mut findings);
+            if !MARKERS.contains(&name.as_ref()) {
+                system.take_folder(dir, &mut findings);
+            }
             continue;
         }
         if name == SYSTEM {
@@ -209,11 +206,13 @@ impl ServiceDir {
     fn scan(service: &str, dir: &Path, findings: &mut Vec<Finding>) -> Option<Self> {
         let entries = readable(dir, findings)?;
         let mut found = Self::empty(service, dir);
-        found.take_files(&entries, findings);
+        found.take_files_of(dir, &entries, true, findings);
         let is_package = !found.sources.is_empty();
         for sub in entries.iter().filter(|path| path.is_dir()) {
             let name = sub.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-            if name.starts_with('_') {
+            if MARKERS.contains(&name.as_ref()) {
+                // Handler files of the folder's own plugin.
+            } else if name.starts_with('_') {
                 found.take_folder(sub, findings);
             } else if !name.starts_with('.') && !IGNORED.contains(&name.as_ref()) && !is_package {
                 warn_of_ignored(sub, &name, findings);
@@ -223,7 +222,7 @@ impl ServiceDir {
         if found.is_empty() {
             findings.push(Place::whole(dir).warning(
                 "service-without-plugins",
-                format!("the folder of `{service}` has neither a Cargo.toml nor a component (*.wasm)"),
+                format!("the folder of `{service}` has neither sources nor a component (*.wasm)"),
                 "put a plugin in it, or remove the folder",
             ));
         }
@@ -234,23 +233,19 @@ impl ServiceDir {
     fn take_folder(&mut self, dir: &Path, findings: &mut Vec<Finding>) {
         if let Some(entries) = readable(dir, findings) {
             let before = (self.sources.len(), self.components.len());
-            self.take_files_of(dir, &entries, findings);
+            self.take_files_of(dir, &entries, true, findings);
             if before == (self.sources.len(), self.components.len()) {
                 findings.push(Place::whole(dir).warning(
                     "folder-without-plugins",
-                    "the folder has neither a Cargo.toml nor a component (*.wasm)",
+                    "the folder has neither sources nor a component (*.wasm)",
                     "put a plugin in it, or remove the folder",
                 ));
             }
         }
     }
 
-    fn take_files(&mut self, entries: &[PathBuf], findings: &mut Vec<Finding>) {
-        let dir = self.dir.clone();
-        self.take_files_of(&dir, entries, findings);
-    }
-
-    fn take_files_of(&mut self, dir: &Path, entries: &[PathBuf], findings: &mut Vec<Finding>) {
+    fn take_files_of(&mut self, dir: &Path, entries: &[PathBuf], nested: bool, findings: &mut Vec<Finding>) {
+        let mut is_rust = false;
         for path in entries.iter().filter(|path| path.is_file()) {
             let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
             if name.starts_with('.') {
@@ -258,12 +253,23 @@ impl ServiceDir {
             }
             if name.ends_with(".wasm") {
                 self.components.push(path.clone());
-            } else if name == "Cargo.toml" && is_package(path, findings) {
-                let folder = dir.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-                let name = folder.trim_start_matches('_').to_owned();
-                self.sources.push(PluginSource { dir: dir.to_owned(), name, kind: SourceKind::Rust });
+            } else if name == "Cargo.toml" {
+                is_rust = is_package(path, findings);
             }
         }
+        let mut languages = language::others_than_rust(dir, entries, is_rust, nested);
+        if is_rust {
+            languages.insert(0, Language::Rust);
+        }
+        let folder = dir.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+        let folder = if nested { folder.trim_start_matches('_') } else { self.service.as_str() };
+        let several = languages.len() > 1;
+        self.sources.extend(languages.into_iter().map(|language| PluginSource {
+            dir: dir.to_owned(),
+            name: if several { format!("{folder}-{}", language.key()) } else { folder.to_owned() },
+            language,
+            nested,
+        }));
     }
 
     fn check_source_names(&self, findings: &mut Vec<Finding>) {

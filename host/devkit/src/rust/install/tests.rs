@@ -3,8 +3,11 @@ use std::path::Path;
 use std::sync::Mutex as StdMutex;
 use std::time::Instant;
 
+use tokio::process::Command;
+
 use super::*;
-use crate::progress::Quiet;
+use crate::install::{SILENCE, is_debian_release, run_unless_silent};
+use crate::progress::{Event, Quiet};
 use crate::rust::find::Compiler;
 
 /// Keeps the text of what happened.
