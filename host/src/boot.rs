@@ -1,22 +1,25 @@
-//! From a project to a live table: the plugin host, its services, their components.
+//! From a project to live plugins: the plugin host, the pipeline, the components.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
-use futures::future::join_all;
-use luckystack_pipeline::{Prepared, Table};
+use luckystack_live::{Change, LiveSet, Plan};
+use luckystack_pipeline::locale::Locales;
+use luckystack_pipeline::{Pipeline, Table};
 use luckystack_plugins::engine::EngineSettings;
-use luckystack_plugins::{LoadError, Runtime, ServiceRuntime};
+use luckystack_plugins::{LoadError, Runtime};
 use luckystack_topology::Topology;
 
 use crate::project::Project;
+use crate::serve::is_production;
+use crate::terminal::note_at;
 
 /// What was loaded, and what was not.
 #[derive(Debug)]
 pub(crate) struct Loaded {
-    pub(crate) runtime: Arc<Runtime>,
-    pub(crate) table: Table,
+    pub(crate) live: Arc<LiveSet>,
+    pub(crate) table: Arc<Table>,
     pub(crate) skipped: Vec<LoadError>,
     /// Services whose folder holds no component.
     pub(crate) empty: Vec<String>,
@@ -24,48 +27,47 @@ pub(crate) struct Loaded {
     pub(crate) cached: usize,
 }
 
-/// Starts the plugin host and loads every component of the selected services, all at once.
-pub(crate) async fn load(project: &Project) -> anyhow::Result<Loaded> {
-    let runtime = Arc::new(start_runtime(&project.topology)?);
-    let mut services: Vec<Arc<ServiceRuntime>> = Vec::new();
-    let mut loads = Vec::new();
-    let mut empty = Vec::new();
-    let here = std::env::current_dir().unwrap_or_default();
-    for service in &project.services {
-        let settings = Arc::clone(project.topology.service_settings(&service.service));
-        let prepared = runtime.service(&service.service, settings)?;
-        if service.components.is_empty() {
-            empty.push(service.service.clone());
-        }
-        for file in &service.components {
-            loads.push(load_one(Arc::clone(&runtime), shown(&here, file), Arc::clone(&prepared)));
-        }
-        services.push(prepared);
-    }
-    let mut skipped = Vec::new();
-    let mut plugins = Vec::new();
-    let mut cached = 0;
-    for result in join_all(loads).await {
-        match result {
-            Ok((plugin, from_cache)) => {
-                cached += usize::from(from_cache);
-                plugins.push(plugin);
-            }
-            Err(error) => skipped.push(error),
-        }
-    }
-    let (table, refused) = Table::new(plugins, services, project.elsewhere());
-    skipped.extend(refused);
-    Ok(Loaded { runtime, table, skipped, empty, cached })
+/// Starts the plugin host and loads every component of the selected services, all at once. With `edits`,
+/// components are about to change.
+pub(crate) async fn load(project: &Project, edits: bool) -> anyhow::Result<Loaded> {
+    let runtime = Arc::new(start_runtime(&project.topology, edits)?);
+    let config = &project.topology.project;
+    let pipeline = Pipeline::new(config, locales(&project.topology), is_production());
+    let live = LiveSet::new(runtime, pipeline);
+    let Change { refused, cached, .. } = live.reload(&plan(project)).await?;
+    let empty = project.services.iter().filter(|service| service.components.is_empty());
+    Ok(Loaded {
+        table: live.pipeline().table(),
+        live,
+        skipped: refused,
+        empty: empty.map(|service| service.service.clone()).collect(),
+        cached,
+    })
 }
 
-fn start_runtime(topology: &Topology) -> anyhow::Result<Runtime> {
+/// What a project ought to serve.
+pub(crate) fn plan(project: &Project) -> Plan {
+    let here = std::env::current_dir().unwrap_or_default();
+    Plan::new(&project.topology, &project.services, project.elsewhere(), &here)
+}
+
+/// The translations, what is wrong with them printed.
+pub(crate) fn locales(topology: &Topology) -> Locales {
+    let (locales, problems) = Locales::load(&topology.project.paths.locales);
+    for problem in &problems {
+        note_at(tracing::Level::WARN, format!("warning: {problem}"));
+    }
+    locales.with_default(&topology.project.default_language)
+}
+
+fn start_runtime(topology: &Topology, edits: bool) -> anyhow::Result<Runtime> {
     let engine = &topology.project.engine;
     let settings = EngineSettings {
         max_instances: engine.max_instances,
         max_memory: engine.max_memory,
         wasm_stack: engine.wasm_stack,
         epoch_tick: engine.epoch_tick,
+        edits,
     };
     let cache = topology.project.paths.cache.clone().or_else(default_cache);
     Runtime::start(
@@ -83,18 +85,4 @@ fn default_cache() -> Option<PathBuf> {
         None => PathBuf::from(std::env::var_os("HOME")?).join(".cache"),
     };
     base.is_absolute().then(|| base.join("luckystack-host"))
-}
-
-async fn load_one(
-    runtime: Arc<Runtime>,
-    file: PathBuf,
-    service: Arc<ServiceRuntime>,
-) -> Result<(Prepared, bool), LoadError> {
-    let (plugin, origin) = runtime.load(&file, &service).await?;
-    Prepared::new(plugin).map(|prepared| (prepared, origin.cached))
-}
-
-/// Paths are shown relative to where the host was started, when they lie below.
-fn shown(here: &Path, file: &Path) -> PathBuf {
-    file.strip_prefix(here).unwrap_or(file).to_owned()
 }

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use futures::future::join_all;
-use luckystack_devkit::{BuildRequest, Event, Freshness, Language, Progress, Toolchain, freshness};
+use luckystack_devkit::{BuildRequest, Freshness, Language, Toolchain, freshness};
 use luckystack_topology::ServiceDir;
 
+use crate::board::Board;
 use crate::project::Project;
-use crate::terminal::{colours, count, note};
+use crate::terminal::{count, note};
 
 /// Which sources to build.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,30 +26,6 @@ pub(crate) struct Outcome {
     pub(crate) built: usize,
     /// What failed, in full, one text per plugin.
     pub(crate) failures: Vec<String>,
-}
-
-/// Shows progress as plain lines on standard error.
-struct Lines;
-
-impl Progress for Lines {
-    fn event(&self, event: Event<'_>) {
-        match event {
-            Event::Running { command } => note(format!("  running   {command}")),
-            Event::Compiling { plugins } => note(format!("  compiling {}", plugins.join(", "))),
-            Event::Output { text } => note(text),
-            Event::Built(built) => note(format!(
-                "  built     {} ({} KB, compiled in {:.1} s)",
-                built.component.display(),
-                built.bytes / 1024,
-                built.compile.as_secs_f64()
-            )),
-            _ => {}
-        }
-    }
-
-    fn colour(&self) -> bool {
-        colours()
-    }
 }
 
 /// The build requests of a project's sources.
@@ -80,7 +57,7 @@ pub(crate) fn needs_build(request: &BuildRequest) -> Result<Option<Freshness>, S
 }
 
 /// Builds what `which` asks for.
-pub(crate) async fn build(project: &Project, which: Which) -> Outcome {
+pub(crate) async fn build(project: &Project, which: Which, jobs: usize) -> Outcome {
     let mut outcome = Outcome::default();
     let mut wanted = Vec::new();
     for request in requests(project) {
@@ -94,17 +71,17 @@ pub(crate) async fn build(project: &Project, which: Which) -> Outcome {
         return outcome;
     }
     note(format!("building {}", count(wanted.len(), "plugin")));
-    let jobs = std::thread::available_parallelism().map_or(1, usize::from);
+    let board = Board::new(true);
     let mut by_language: BTreeMap<Language, Vec<BuildRequest>> = BTreeMap::new();
     for request in wanted {
         by_language.entry(request.language).or_default().push(request);
     }
     let builds =
         by_language.into_iter().map(async |(language, requests)| {
-            match Toolchain::find_or_install(language, &Lines).await {
+            match Toolchain::find_or_install(language, &*board).await {
                 Err(missing) => vec![Err(missing.to_string())],
                 Ok(toolchain) => {
-                    let results = toolchain.build_all(&requests, jobs, &Lines).await;
+                    let results = toolchain.build_all(&requests, jobs, &*board).await;
                     results
                         .into_iter()
                         .map(|result| result.map(|_| ()).map_err(|error| error.to_string()))

@@ -32,7 +32,7 @@ pub(crate) async fn run(common: &Common, json: bool, strict: bool) -> anyhow::Re
                     }
                 }
             }
-            let loaded = boot::load(&project).await?;
+            let loaded = boot::load(&project, false).await?;
             findings.extend(loaded.skipped.iter().map(load_finding));
             for plugin in loaded.table.plugins() {
                 findings.extend(plugin.warnings.iter().map(|warning| Finding {

@@ -21,6 +21,10 @@ pub(crate) struct Cli {
     #[arg(long, value_name = "PORT")]
     pub(crate) port: Option<u16>,
 
+    /// Watches presets, translations, components and sources: what is saved is built and live at once.
+    #[arg(long)]
+    pub(crate) dev: bool,
+
     /// Address to listen on, such as 0.0.0.0 for all interfaces.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) host: Option<String>,
@@ -41,6 +45,10 @@ pub(crate) struct Common {
     #[arg(long, value_name = "KEY=VALUE", global = true)]
     pub(crate) set: Vec<String>,
 
+    /// Builds at a time; one for each processor when absent.
+    #[arg(long, value_name = "NUMBER", global = true, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) jobs: Option<u16>,
+
     /// Never builds components from sources.
     #[arg(long, global = true)]
     pub(crate) no_build: bool,
@@ -52,6 +60,14 @@ pub(crate) struct Common {
     /// Logs more: -v each call, -vv everything. The variable RUST_LOG chooses in detail.
     #[arg(long, short, action = clap::ArgAction::Count, global = true)]
     pub(crate) verbose: u8,
+}
+
+impl Common {
+    /// Builds at a time.
+    pub(crate) fn jobs(&self) -> usize {
+        let all = || std::thread::available_parallelism().map_or(1, usize::from);
+        self.jobs.map_or_else(all, usize::from)
+    }
 }
 
 #[derive(Clone, Debug, Subcommand)]

@@ -2,14 +2,17 @@
 //! stops. Everything that does something lives in the crates beside this one.
 
 mod banner;
+mod board;
 mod boot;
 mod build;
 mod check;
 mod cli;
 mod functions;
+mod keep;
 mod logging;
 mod project;
 mod serve;
+mod state;
 mod terminal;
 
 use std::process::ExitCode;
@@ -47,7 +50,7 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
         Some(Command::Functions { json }) => {
             let Some(mut project) = open(common) else { return Ok(false) };
             build_missing(&mut project, common).await;
-            let loaded = boot::load(&project).await?;
+            let loaded = boot::load(&project, false).await?;
             for error in &loaded.skipped {
                 complain(error);
             }
@@ -56,7 +59,7 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
         }
         Some(Command::Build) => {
             let Some(project) = open(common) else { return Ok(false) };
-            let outcome = build::build(&project, build::Which::All).await;
+            let outcome = build::build(&project, build::Which::All, common.jobs()).await;
             for failure in &outcome.failures {
                 complain(failure);
             }
@@ -65,7 +68,8 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
         }
         None => {
             let Some(project) = open(common) else { return Ok(false) };
-            serve::run(project, common.no_build).await
+            let dev = cli.dev.then(|| keep::DevOptions { jobs: common.jobs() });
+            serve::run(project, common, dev).await
         }
     }
 }
@@ -93,7 +97,7 @@ async fn build_missing(project: &mut Project, common: &Common) {
     if common.no_build {
         return;
     }
-    for failure in build::build(project, build::Which::Stale).await.failures {
+    for failure in build::build(project, build::Which::Stale, common.jobs()).await.failures {
         complain(failure);
     }
     project.rediscover();

@@ -4,36 +4,41 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use luckystack_http::{HostIdentity, Readiness, Server};
-use luckystack_pipeline::Pipeline;
-use luckystack_pipeline::locale::Locales;
+use luckystack_http::{HostIdentity, HostState, Readiness, Server};
 use luckystack_topology::Topology;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing::Level;
 
+use crate::cli::Common;
+use crate::keep::{DevOptions, Keeper};
 use crate::project::Project;
-use crate::terminal::{complain, count, line, note, note_at};
+use crate::state::State;
+use crate::terminal::{complain, count, line, note, status};
 use crate::{banner, boot, build};
 
 /// Subscribers of `preServerStop` may take this long (wire protocol §6.3).
 const STOP_HOOKS: Duration = Duration::from_secs(10);
 
 /// Runs until a signal ends it; whether it ended as it should.
-pub(crate) async fn run(mut project: Project, no_build: bool) -> anyhow::Result<bool> {
+pub(crate) async fn run(
+    mut project: Project,
+    common: &Common,
+    dev: Option<DevOptions>,
+) -> anyhow::Result<bool> {
     let started = Instant::now();
     let mut signals = Signals::install()?;
     let readiness = Arc::new(Readiness::new());
     // Bound before anything slow, so that a wrong address is known at once; connections wait until the
     // plugins are there.
-    let server =
+    let mut server =
         Server::bind(&project.topology.project, &identity(&project.topology), Arc::clone(&readiness)).await?;
 
     let build_started = Instant::now();
     let mut built = 0;
-    if !no_build {
+    // With --dev sources are built while the host serves what there is.
+    if !common.no_build && dev.is_none() {
         let outcome = tokio::select! {
-            outcome = build::build(&project, build::Which::Stale) => outcome,
-            () = signals.next() => return Ok(true),
+            outcome = build::build(&project, build::Which::Stale, common.jobs()) => outcome,
+            () = signals.stop() => return Ok(true),
         };
         for failure in &outcome.failures {
             complain(failure);
@@ -43,21 +48,22 @@ pub(crate) async fn run(mut project: Project, no_build: bool) -> anyhow::Result<
     }
     let building = if built > 0 { build_started.elapsed() } else { Duration::ZERO };
 
-    let loaded = boot::load(&project).await?;
-    let (locales, problems) = Locales::load(&project.topology.project.paths.locales);
-    for problem in &problems {
-        note_at(Level::WARN, format!("warning: {problem}"));
-    }
-    let locales = locales.with_default(&project.topology.project.default_language);
+    let loaded = boot::load(&project, dev.is_some()).await?;
     let listing = banner::listing(&project, &loaded);
     let plugins = loaded.table.plugins().len();
     let cached = loaded.cached;
+    let live = loaded.live;
 
-    let pipeline = Pipeline::new(&project.topology.project, locales, is_production());
-    pipeline.swap(loaded.table);
-    loaded.runtime.spawn_sweeper();
+    let pipeline = live.pipeline().clone();
+    live.runtime().spawn_sweeper();
+    let state = Arc::new(State::new(if dev.is_some() { "dev" } else { "serve" }, Arc::clone(&live)));
+    if project.topology.project.http.host_state.unwrap_or(dev.is_some()) {
+        let state = Arc::clone(&state);
+        server = server.with_state(HostState::new(move || state.json()));
+    }
     let url = server.url();
     let taken = server.taken_port();
+    let mut keeper = Keeper::new(project, common.clone(), Arc::clone(&live), state, dev).await?;
     let handle = server.serve(pipeline.clone());
     readiness.set_ready();
 
@@ -73,7 +79,9 @@ pub(crate) async fn run(mut project: Project, no_build: bool) -> anyhow::Result<
     }
     line(format!("{took} ({}, {cached} from the cache)", count(plugins, "plugin")));
 
-    signals.next().await;
+    keeper.run(&mut signals).await;
+    drop(keeper);
+    status("");
     note("stopping: finishing what is in flight; a second signal stops at once");
     let stopping = async {
         let hooks = pipeline.pre_server_stop("signal", STOP_HOOKS);
@@ -82,7 +90,7 @@ pub(crate) async fn run(mut project: Project, no_build: bool) -> anyhow::Result<
     };
     let drained = tokio::select! {
         drained = stopping => drained,
-        () = signals.next() => {
+        () = signals.stop() => {
             note("stopped at once");
             return Ok(false);
         }
@@ -92,14 +100,15 @@ pub(crate) async fn run(mut project: Project, no_build: bool) -> anyhow::Result<
         cut => note(format!("stopped; {} had not finished in time", count(cut, "connection"))),
     }
     // Held to the end: its threads run the plugins of the last calls.
-    drop(loaded.runtime);
+    drop(live);
     Ok(true)
 }
 
-/// Signals that ask the host to stop.
-struct Signals {
+/// Signals that the host heeds.
+pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hang_up: Signal,
 }
 
 impl Signals {
@@ -108,15 +117,32 @@ impl Signals {
         Ok(Signals {
             terminate: install(SignalKind::terminate())?,
             interrupt: install(SignalKind::interrupt())?,
+            hang_up: install(SignalKind::hangup())?,
         })
     }
 
-    async fn next(&mut self) {
+    /// Waits for one that asks to stop.
+    pub(crate) async fn stop(&mut self) {
+        while self.next().await != Asked::Stop {}
+    }
+
+    /// Waits for the next one. Safe to drop at any moment.
+    pub(crate) async fn next(&mut self) -> Asked {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => Asked::Stop,
+            _ = self.interrupt.recv() => Asked::Stop,
+            _ = self.hang_up.recv() => Asked::Reload,
         }
     }
+}
+
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// SIGTERM, SIGINT.
+    Stop,
+    /// SIGHUP: look at the disk again.
+    Reload,
 }
 
 /// `LUCKYSTACK_ENV`, else `NODE_ENV`, else `development` (wire protocol §6.3).
@@ -125,7 +151,7 @@ fn env_key() -> String {
     of("LUCKYSTACK_ENV").or_else(|| of("NODE_ENV")).unwrap_or_else(|| "development".into())
 }
 
-fn is_production() -> bool {
+pub(crate) fn is_production() -> bool {
     std::env::var("NODE_ENV").is_ok_and(|env| env == "production") || env_key() == "production"
 }
 

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 pub use luckystack_topology::Language;
 
 use crate::c::{self, CToolchain};
@@ -168,7 +168,7 @@ impl Toolchain {
         if let Self::Rust(toolchain) = self {
             return rust::build_all(requests, toolchain, progress).await;
         }
-        let builds = requests.iter().map(|request| self.build(request, progress));
+        let builds: Vec<_> = requests.iter().map(|request| self.build(request, progress).boxed()).collect();
         futures::stream::iter(builds).buffered(jobs.max(1)).collect().await
     }
 }

@@ -36,4 +36,4 @@ pub use dispatch::Dispatch;
 pub use endpoints::HostIdentity;
 pub use error::HttpError;
 pub use readiness::{Phase, Readiness};
-pub use server::{Drained, Server, ServerHandle};
+pub use server::{Drained, HostState, Server, ServerHandle};

@@ -46,6 +46,28 @@ pub struct Server {
     endpoints: Endpoints,
     files: Option<StaticFiles>,
     readiness: Arc<Readiness>,
+    state: Option<HostState>,
+}
+
+/// Tells the host's state as JSON text, for `/_host`.
+#[derive(Clone)]
+pub struct HostState(Arc<dyn Fn() -> String + Send + Sync>);
+
+impl HostState {
+    /// Calls `tell` for every request.
+    pub fn new(tell: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        Self(Arc::new(tell))
+    }
+
+    pub(crate) fn tell(&self) -> String {
+        (self.0)()
+    }
+}
+
+impl std::fmt::Debug for HostState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("HostState")
+    }
 }
 
 /// A running server. Dropping the handle leaves it running.
@@ -100,7 +122,16 @@ impl Server {
             endpoints: Endpoints::new(&project.http, identity),
             files,
             readiness,
+            state: None,
         })
+    }
+
+    /// Answers `GET /_host` with the host's state. It names files and what is wrong with them: for
+    /// developers and operators, not for strangers.
+    #[must_use]
+    pub fn with_state(mut self, state: HostState) -> Self {
+        self.state = Some(state);
+        self
     }
 
     /// Where it listens.
@@ -164,6 +195,7 @@ impl Server {
             origins,
             endpoints: self.endpoints,
             files: self.files,
+            state: self.state,
             readiness: Arc::clone(&self.readiness),
             trust,
             config,

@@ -30,7 +30,11 @@ use crate::origin::{self, OriginPolicy, Refusal, Verdict};
 use crate::path::decode_path;
 use crate::rate::RequestRate;
 use crate::readiness::Readiness;
+use crate::server::HostState;
 use crate::static_files::StaticFiles;
+
+/// Where the host tells its state.
+const HOST_STATE: &str = "/_host";
 
 /// Longest request target; what common proxies pass on. Beyond it 414.
 const MAX_TARGET: usize = 8 * 1024;
@@ -45,6 +49,7 @@ pub(crate) struct Shared<D> {
     pub origins: OriginPolicy,
     pub endpoints: Endpoints,
     pub files: Option<StaticFiles>,
+    pub state: Option<HostState>,
     pub readiness: Arc<Readiness>,
     pub trust: ProxyTrust,
 }
@@ -188,6 +193,9 @@ impl<D: Dispatch> Connection<D> {
                 None => None,
             };
             return Some(icon.unwrap_or_else(|| Answer::empty(StatusCode::NOT_FOUND)));
+        }
+        if let Some(state) = shared.state.as_ref().filter(|_| request.path == HOST_STATE) {
+            return Some(Answer::json(StatusCode::OK, state.tell()));
         }
         let probe = shared.endpoints.probe(request.path)?;
         let degraded = shared.dispatch.degraded_services();

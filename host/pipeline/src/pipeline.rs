@@ -36,9 +36,14 @@ pub struct Pipeline(Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) table: Arc<ArcSwap<Table>>,
     pub(crate) locales: ArcSwap<Locales>,
-    pub(crate) limiter: RateLimiter,
-    pub(crate) policy: Policy,
+    rules: ArcSwap<Rules>,
     pub(crate) functions: Arc<dyn FunctionResolver>,
+}
+
+/// What follows from the project's configuration, swapped as one.
+pub(crate) struct Rules {
+    pub(crate) policy: Policy,
+    pub(crate) limiter: Arc<RateLimiter>,
 }
 
 /// What the pipeline needs of the project's configuration.
@@ -53,6 +58,25 @@ pub(crate) struct Policy {
     pub(crate) spares_loopback: bool,
     pub(crate) validates: bool,
     pub(crate) request_timeout: Option<Duration>,
+}
+
+impl Policy {
+    fn new(project: &ProjectConfig, production: bool) -> Policy {
+        let limits = &project.rate_limiting;
+        Policy {
+            limits_enabled: limits.enabled,
+            api_limit: limits.default_api_limit.unwrap_or(0),
+            ip_limit: limits.default_ip_limit.unwrap_or(0),
+            spares_loopback: limits.skip_loopback_in_dev && !production,
+            validates: project.validation.runtime_mode == RuntimeMode::Enforce || !production,
+            request_timeout: project.api.request_timeout,
+        }
+    }
+}
+
+fn new_limiter(project: &ProjectConfig) -> Arc<RateLimiter> {
+    let limits = &project.rate_limiting;
+    Arc::new(RateLimiter::new(limits.window, limits.max_keys as usize))
 }
 
 /// What the host says of its services' health.
@@ -111,23 +135,27 @@ impl Pipeline {
     /// A pipeline with nothing to serve yet. In production validation may be off and the address bucket
     /// spares nobody (wire protocol §3.3, §3.5).
     pub fn new(project: &ProjectConfig, locales: Locales, production: bool) -> Pipeline {
-        let limits = &project.rate_limiting;
-        let policy = Policy {
-            limits_enabled: limits.enabled,
-            api_limit: limits.default_api_limit.unwrap_or(0),
-            ip_limit: limits.default_ip_limit.unwrap_or(0),
-            spares_loopback: limits.skip_loopback_in_dev && !production,
-            validates: project.validation.runtime_mode == RuntimeMode::Enforce || !production,
-            request_timeout: project.api.request_timeout,
-        };
         let table = Arc::new(ArcSwap::from_pointee(Table::default()));
         Pipeline(Arc::new(Inner {
             functions: Arc::new(LiveFunctions(Arc::clone(&table))),
             table,
             locales: ArcSwap::from_pointee(locales),
-            limiter: RateLimiter::new(limits.window, limits.max_keys as usize),
-            policy,
+            rules: ArcSwap::from_pointee(Rules {
+                policy: Policy::new(project, production),
+                limiter: new_limiter(project),
+            }),
         }))
+    }
+
+    /// Applies a changed configuration to calls that begin from now on. Counters of rate limits survive
+    /// unless the window or the number of keys changed.
+    pub fn reconfigure(&self, before: &ProjectConfig, now: &ProjectConfig, production: bool) {
+        let shape = |project: &ProjectConfig| (project.rate_limiting.window, project.rate_limiting.max_keys);
+        let limiter = match shape(before) == shape(now) {
+            true => Arc::clone(&self.0.rules.load().limiter),
+            false => new_limiter(now),
+        };
+        self.0.rules.store(Arc::new(Rules { policy: Policy::new(now, production), limiter }));
     }
 
     /// Makes `table` the live one. Calls in flight end on the table they began on.
@@ -147,7 +175,7 @@ impl Pipeline {
 
     /// Forgets all rate-limit counters.
     pub fn clear_rate_limits(&self) {
-        self.0.limiter.clear();
+        self.0.rules.load().limiter.clear();
     }
 
     /// The language for a caller without a session (wire protocol §1.8).
@@ -259,10 +287,19 @@ impl Pipeline {
     pub async fn call(&self, call: Call) -> Reply {
         let inner = &*self.0;
         let table = inner.table.load_full();
+        let rules = inner.rules.load_full();
         let Call { prefix, raw_name, method, input, caller, sink } = call;
         debug_assert_eq!(prefix, Prefix::Api, "sync calls have a pipeline of their own");
 
-        let mut run = Run { inner, table: &table, name: UNKNOWN_NAME.with(Arc::clone), caller, sink, input };
+        let mut run = Run {
+            inner,
+            rules: &rules,
+            table: &table,
+            name: UNKNOWN_NAME.with(Arc::clone),
+            caller,
+            sink,
+            input,
+        };
 
         let (answer, route) = match run.find(&raw_name) {
             Ok(route) => {
@@ -283,6 +320,6 @@ impl Pipeline {
 
 impl std::fmt::Debug for Pipeline {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pipeline").field("policy", &self.0.policy).finish_non_exhaustive()
+        f.debug_struct("Pipeline").field("policy", &self.0.rules.load().policy).finish_non_exhaustive()
     }
 }

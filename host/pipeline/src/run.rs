@@ -15,7 +15,7 @@ use crate::auth::evaluate;
 use crate::envelope::{self, ErrorEnvelope, Outcome, RawError, Surface};
 use crate::hooks::{Decision as HookDecision, Field, Hook, HookTable, Payload};
 use crate::limits::{self, Decision, Identity};
-use crate::pipeline::Inner;
+use crate::pipeline::{Inner, Rules};
 use crate::respond::{Answer, Failure, stopped};
 use crate::table::{Route, Table};
 
@@ -25,6 +25,7 @@ const SERVICE_BUSY: &str = "api.serviceBusy";
 /// One call on its way through the stages.
 pub(crate) struct Run<'a> {
     pub(crate) inner: &'a Inner,
+    pub(crate) rules: &'a Rules,
     pub(crate) table: &'a Table,
     /// The full name once it is understood.
     pub(crate) name: Arc<str>,
@@ -114,7 +115,7 @@ impl Run<'_> {
 
     /// Route bucket, then address bucket (wire protocol §3.3).
     async fn check_limits(&self, route: &Arc<Route>) -> Result<(), Failure> {
-        let policy = &self.inner.policy;
+        let policy = &self.rules.policy;
         if !policy.limits_enabled {
             return Ok(());
         }
@@ -122,7 +123,7 @@ impl Run<'_> {
         let exceeded = self.count(route, route_limit);
         let Some((scope, key, limit, seconds, count)) = exceeded else { return Ok(()) };
         if self.hooks().any(Hook::RateLimitExceeded) {
-            let window = u64::try_from(self.inner.limiter.window().as_millis()).unwrap_or(u64::MAX);
+            let window = u64::try_from(self.rules.limiter.window().as_millis()).unwrap_or(u64::MAX);
             let user = self.caller.session.as_ref().map(|session| session.user_id.as_str());
             let payload = [
                 ("scope", Field::Str(scope)),
@@ -146,7 +147,7 @@ impl Run<'_> {
             static KEY: RefCell<String> = const { RefCell::new(String::new()) };
         }
         let now = Instant::now();
-        let limiter = &self.inner.limiter;
+        let limiter = &self.rules.limiter;
         let caller = &self.caller;
         let identity = match &caller.session {
             Some(session) => Identity::User(&session.user_id),
@@ -157,7 +158,7 @@ impl Run<'_> {
             if let Decision::Exceeded { seconds, count } = limiter.check(key, route_limit, now) {
                 return Some(("route", key.to_owned(), route_limit, seconds, count));
             }
-            let policy = &self.inner.policy;
+            let policy = &self.rules.policy;
             let limit = match policy.spares_loopback && is_loopback(&caller.ip) {
                 true => 0,
                 false => policy.ip_limit,
@@ -182,7 +183,7 @@ impl Run<'_> {
             self.dispatch(Hook::PreApiValidate, &call_payload).await;
         }
         let checked = match &route.validator {
-            Some(validator) if self.inner.policy.validates => validator.check(&self.input),
+            Some(validator) if self.rules.policy.validates => validator.check(&self.input),
             Some(_) | None => Ok(()),
         };
         if let Err(violation) = &checked {
@@ -223,7 +224,7 @@ impl Run<'_> {
         let mut allowed = route.plugin.service().settings().deadline;
         // Streams over HTTP are exempt from the request timeout, never from the service's deadline (§3.7).
         let streams_over_http = self.sink.is_some() && self.caller.transport == Transport::Http;
-        if let Some(timeout) = self.inner.policy.request_timeout.filter(|_| !streams_over_http) {
+        if let Some(timeout) = self.rules.policy.request_timeout.filter(|_| !streams_over_http) {
             allowed = allowed.min(timeout);
         }
         let mut context = CallContext::new(Arc::clone(&route.full), self.caller.clone(), started + allowed);

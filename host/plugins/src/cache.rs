@@ -90,7 +90,8 @@ impl Cache {
         })
     }
 
-    fn find(&self, engine: &Engine, sha256: &str) -> Option<Entry> {
+    /// What is stored of a component, if it is whole.
+    pub(crate) fn find(&self, engine: &Engine, sha256: &str) -> Option<Entry> {
         let code = self.path(sha256, "cwasm");
         let expected = std::fs::read_to_string(self.path(sha256, "sum")).ok()?;
         let stored = std::fs::read(&code).ok()?;
@@ -100,8 +101,12 @@ impl Cache {
         }
         drop(stored);
         let component = deserialize(engine, &code).ok()?;
-        let manifest = std::fs::read_to_string(self.path(sha256, "manifest.json")).ok();
-        Some(Entry { component, manifest, hit: true })
+        Some(Entry { component, manifest: self.manifest(sha256), hit: true })
+    }
+
+    /// The manifest of a component whose code may not be stored.
+    pub(crate) fn manifest(&self, sha256: &str) -> Option<String> {
+        std::fs::read_to_string(self.path(sha256, "manifest.json")).ok()
     }
 
     fn store(&self, sha256: &str, code: &[u8]) -> std::io::Result<()> {

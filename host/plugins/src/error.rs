@@ -20,6 +20,8 @@ pub enum Stage {
     Describe,
     /// Checking the manifest.
     Manifest,
+    /// Making one instance, before it takes over from a version that serves.
+    Instantiate,
 }
 
 impl std::fmt::Display for Stage {
@@ -32,6 +34,7 @@ impl std::fmt::Display for Stage {
             Stage::Link => "link",
             Stage::Describe => "describe",
             Stage::Manifest => "manifest",
+            Stage::Instantiate => "instantiate",
         })
     }
 }

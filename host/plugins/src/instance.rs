@@ -19,16 +19,30 @@ use crate::state::HostState;
 /// What an instance is asked to do.
 #[derive(Debug)]
 pub(crate) enum Work {
+    /// Nothing but being there.
+    Instantiate,
     Describe,
-    Api { input: Bytes },
-    Function { name: Arc<str>, args: Bytes },
-    Hook { name: &'static str, payload: Bytes },
-    FormatError { user_id: Option<String>, envelope: Bytes },
+    Api {
+        input: Bytes,
+    },
+    Function {
+        name: Arc<str>,
+        args: Bytes,
+    },
+    Hook {
+        name: &'static str,
+        payload: Bytes,
+    },
+    FormatError {
+        user_id: Option<String>,
+        envelope: Bytes,
+    },
 }
 
 /// What it answers.
 #[derive(Debug)]
 pub(crate) enum Answer {
+    Done,
     Text(String),
     Json(Result<Vec<u8>, HandlerError>),
     Hook(HookOutcome),
@@ -39,6 +53,7 @@ impl Answer {
     /// Size of what crossed back, for the service's limit.
     pub(crate) fn bytes(&self) -> usize {
         match self {
+            Answer::Done => 0,
             Answer::Text(text) => text.len(),
             Answer::Json(Ok(json)) => json.len(),
             Answer::Json(Err(error)) => {
@@ -155,6 +170,7 @@ impl Instance {
     ) -> wasmtime::Result<Answer> {
         let call = || call.ok_or_else(|| wasmtime::Error::msg("the work needs a call to belong to"));
         match work {
+            Work::Instantiate => Ok(Answer::Done),
             Work::Describe => {
                 let describe = exports.plugin.load(&mut self.store, &self.instance)?;
                 Ok(Answer::Text(describe.call_describe(&mut self.store).await?))

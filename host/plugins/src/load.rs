@@ -1,7 +1,7 @@
 //! From a file to a [`Plugin`], one stage at a time.
 //!
 //! Read → recognise → pin → compile (or map from the cache) → link → describe (or take from the
-//! cache) → manifest. Each stage can refuse with a [`LoadError`] that names the file, the stage, what
+//! cache) → manifest; → instantiate, for one that replaces another. Each stage can refuse with a [`LoadError`] that names the file, the stage, what
 //! is wrong and what to do; nothing that runs is touched before all of them have passed.
 
 use std::path::Path;
@@ -18,7 +18,7 @@ use crate::capability::{Grant, Interface};
 use crate::error::{LoadError, Stage};
 use crate::manifest::{Exported, Manifest, ManifestError};
 use crate::plugin::{Exports, Plugin};
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, Tier};
 use crate::service::ServiceRuntime;
 use crate::state::HostState;
 
@@ -34,12 +34,59 @@ pub struct Origin {
     pub cached: bool,
 }
 
+/// How code is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Haste {
+    /// The best code.
+    Best,
+    /// The best code if it is in the cache, else the baseline compiler's at once.
+    Draft,
+}
+
 impl Runtime {
     /// Loads the component in `file` for `service`. Everything slow happens off the async threads.
     pub async fn load(
         self: &Arc<Self>,
         file: &Path,
         service: &Arc<ServiceRuntime>,
+    ) -> Result<(Arc<Plugin>, Origin), LoadError> {
+        self.load_as(file, service, Haste::Best).await
+    }
+
+    /// Loads a component as fast as can be: where its best code is not in the cache, with the baseline
+    /// compiler's ([`Plugin::is_draft`]), which answers about half as fast until [`Runtime::refine`]d. A
+    /// component that the baseline compiler cannot compile gets the best code at once. Without
+    /// [`crate::engine::EngineSettings::edits`] this is [`Runtime::load`].
+    pub async fn load_draft(
+        self: &Arc<Self>,
+        file: &Path,
+        service: &Arc<ServiceRuntime>,
+    ) -> Result<(Arc<Plugin>, Origin), LoadError> {
+        self.load_as(file, service, Haste::Draft).await
+    }
+
+    /// The same plugin with the best code; none when its file holds something else by now.
+    pub async fn refine(self: &Arc<Self>, draft: &Plugin) -> Result<Option<Arc<Plugin>>, LoadError> {
+        let (plugin, _) = self.load_as(&draft.file, &draft.service, Haste::Best).await?;
+        Ok((plugin.sha256 == draft.sha256).then_some(plugin))
+    }
+
+    /// Makes one instance of a plugin that is about to take over from another.
+    pub async fn rehearse(&self, plugin: &Arc<Plugin>) -> Result<(), LoadError> {
+        plugin.instantiate().await.map_err(|error| LoadError {
+            file: plugin.file.clone(),
+            stage: Stage::Instantiate,
+            message: format!("no instance of it can be made: {error}"),
+            remedy: "look at what runs when it starts (initialisers, globals), and at the service's `memory` limit"
+                .into(),
+        })
+    }
+
+    async fn load_as(
+        self: &Arc<Self>,
+        file: &Path,
+        service: &Arc<ServiceRuntime>,
+        haste: Haste,
     ) -> Result<(Arc<Plugin>, Origin), LoadError> {
         let runtime = Arc::clone(self);
         let (path, owner) = (file.to_owned(), Arc::clone(service));
@@ -49,10 +96,11 @@ impl Runtime {
             message,
             remedy: remedy.into(),
         };
-        let compiled = tokio::task::spawn_blocking(move || runtime.compile(&path, &owner)).await.map_err(
-            |error| fail(Stage::Compile, error.to_string(), "report this: the compiler must not panic"),
-        )??;
-        let Compiled { sha256, entry, pre, exports, exported } = compiled;
+        let compiled =
+            tokio::task::spawn_blocking(move || runtime.compile(&path, &owner, haste)).await.map_err(
+                |error| fail(Stage::Compile, error.to_string(), "report this: the compiler must not panic"),
+            )??;
+        let Compiled { sha256, entry, pre, exports, exported, draft } = compiled;
         let Entry { manifest: cached, hit, .. } = entry;
 
         let mut plugin = Plugin {
@@ -64,6 +112,7 @@ impl Runtime {
             exports,
             idle: Mutex::new(Vec::new()),
             shared: Arc::clone(&self.shared),
+            draft,
         };
         let from_cache = cached.and_then(|text| Manifest::parse(&text).ok());
         let manifest = match from_cache {
@@ -102,7 +151,7 @@ impl Runtime {
         Ok((plugin, Origin { cached: hit }))
     }
 
-    fn compile(&self, file: &Path, service: &ServiceRuntime) -> Result<Compiled, LoadError> {
+    fn compile(&self, file: &Path, service: &ServiceRuntime, haste: Haste) -> Result<Compiled, LoadError> {
         let fail = |stage, message: String, remedy: String| LoadError {
             file: file.to_owned(),
             stage,
@@ -124,15 +173,7 @@ impl Runtime {
                 "put the pinned version back, or change the pin in the preset".into(),
             ));
         }
-        let entry = match &self.cache {
-            Some(cache) => cache.load(&self.engine, &sha256, &bytes),
-            None => Component::from_binary(&self.engine, &bytes).map(|component| Entry {
-                component,
-                manifest: None,
-                hit: false,
-            }),
-        }
-        .map_err(|error| {
+        let (tier, entry) = self.code(&bytes, &sha256, haste).map_err(|error| {
             fail(
                 Stage::Compile,
                 format!("it is not a valid component: {error:#}"),
@@ -140,9 +181,9 @@ impl Runtime {
             )
         })?;
         let exported = self
-            .check_interfaces(&entry.component, service)
+            .check_interfaces(&tier.engine, &entry.component, service)
             .map_err(|error| fail(Stage::Link, error.message, error.remedy))?;
-        let pre = self.linker.instantiate_pre(&entry.component).map_err(|error| {
+        let pre = tier.linker.instantiate_pre(&entry.component).map_err(|error| {
             fail(
                 Stage::Link,
                 format!("its imports do not fit the host's: {error:#}"),
@@ -156,18 +197,40 @@ impl Runtime {
                 format!("build it against wit/ of this host (luckystack:plugin {CONTRACT_VERSION})"),
             )
         })?;
-        Ok(Compiled { sha256, entry, pre, exports, exported })
+        let draft = !std::ptr::eq(tier, &self.serving);
+        Ok(Compiled { sha256, entry, pre, exports, exported, draft })
+    }
+
+    /// A component's native code, and the engine that runs it.
+    fn code(&self, bytes: &[u8], sha256: &str, haste: Haste) -> wasmtime::Result<(&Tier, Entry)> {
+        let engine = &self.serving.engine;
+        if let (Haste::Draft, Some(draft)) = (haste, &self.draft) {
+            if let Some(entry) = self.cache.as_ref().and_then(|cache| cache.find(engine, sha256)) {
+                return Ok((&self.serving, entry));
+            }
+            // What this compiler does not know (tail calls, for one), the other one does.
+            if let Ok(component) = Component::from_binary(&draft.engine, bytes) {
+                let manifest = self.cache.as_ref().and_then(|cache| cache.manifest(sha256));
+                return Ok((draft, Entry { component, manifest, hit: false }));
+            }
+        }
+        let entry = match &self.cache {
+            Some(cache) => cache.load(engine, sha256, bytes)?,
+            None => Entry { component: Component::from_binary(engine, bytes)?, manifest: None, hit: false },
+        };
+        Ok((&self.serving, entry))
     }
 
     /// Compares what the component imports with what the host offers and the preset grants, and finds
     /// which of the contract's interfaces it exports.
     fn check_interfaces(
         &self,
+        engine: &Engine,
         component: &Component,
         service: &ServiceRuntime,
     ) -> Result<Exported, ManifestError> {
         let ty = component.component_type();
-        for (name, _) in ty.imports(&self.engine) {
+        for (name, _) in ty.imports(engine) {
             let interface = Interface::parse(name);
             check_contract_version(interface)?;
             // An interface of types alone asks for nothing.
@@ -195,7 +258,7 @@ impl Runtime {
         }
         let mut exported = Exported::default();
         let mut describes = false;
-        for (name, _) in ty.exports(&self.engine) {
+        for (name, _) in ty.exports(engine) {
             let interface = Interface::parse(name);
             check_contract_version(interface)?;
             match interface.name.strip_prefix(CONTRACT_PACKAGE) {
@@ -227,6 +290,7 @@ struct Compiled {
     pre: InstancePre<HostState>,
     exports: Exports,
     exported: Exported,
+    draft: bool,
 }
 
 fn exports(pre: &InstancePre<HostState>, exported: Exported) -> wasmtime::Result<Exports> {

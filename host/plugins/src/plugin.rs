@@ -43,6 +43,7 @@ pub struct Plugin {
     pub(crate) exports: Exports,
     pub(crate) idle: Mutex<Vec<Instance>>,
     pub(crate) shared: Arc<Shared>,
+    pub(crate) draft: bool,
 }
 
 /// The contract's interfaces that a component exports.
@@ -97,6 +98,11 @@ impl Plugin {
     /// The service that it belongs to.
     pub fn service(&self) -> &Arc<ServiceRuntime> {
         &self.service
+    }
+
+    /// Whether its code is the baseline compiler's, until [`crate::Runtime::refine`] has better.
+    pub fn is_draft(&self) -> bool {
+        self.draft
     }
 
     /// Instances waiting for a call.
@@ -157,6 +163,17 @@ impl Plugin {
         }
     }
 
+    /// Makes one instance, unless one is there. With reuse it waits for the first call.
+    pub(crate) async fn instantiate(self: &Arc<Self>) -> Result<(), CallError> {
+        if self.idle_instances() > 0 {
+            return Ok(());
+        }
+        match self.invoke(None, Work::Instantiate).await? {
+            Answer::Done => Ok(()),
+            other => Err(unexpected(&other)),
+        }
+    }
+
     pub(crate) async fn describe(self: &Arc<Self>) -> Result<String, CallError> {
         match self.invoke(None, Work::Describe).await? {
             Answer::Text(text) => Ok(text),
@@ -193,8 +210,10 @@ impl Plugin {
                 None | Some(Err(CallError::Timeout(_))) => Err(CallError::Timeout(allowed)),
                 Some(answer) => answer,
             };
-            let route = context.as_ref().map_or("describe", |call| &*call.route);
-            plugin.service.record(route, plugin.name(), answer.as_ref().err());
+            // What fails before a plugin serves is the loader's to tell, and no failure of its service.
+            if let Some(call) = &context {
+                plugin.service.record(&call.route, plugin.name(), answer.as_ref().err());
+            }
             answer
         });
         let running = Running::new(future, pace, call, Arc::clone(&self.shared.lane));

@@ -13,7 +13,7 @@ use wasmtime::component::Linker;
 
 use crate::cache::{Cache, CacheError};
 use crate::capability::Capability;
-use crate::engine::{self, EngineSettings, Ticker};
+use crate::engine::{EngineSettings, Engines, Ticker};
 use crate::error::CallError;
 use crate::lane::Lane;
 use crate::plugin::Plugin;
@@ -23,14 +23,30 @@ use crate::type_map::TypeMap;
 
 /// The plugin host. One per process; dropping it stops its threads.
 pub struct Runtime {
-    pub(crate) engine: Engine,
-    pub(crate) linker: Linker<HostState>,
+    pub(crate) serving: Tier,
+    pub(crate) draft: Option<Tier>,
     pub(crate) capabilities: Vec<Box<dyn Capability>>,
     pub(crate) cache: Option<Cache>,
     pub(crate) shared: Arc<Shared>,
     next_service: AtomicU32,
     max_instances: u32,
     _ticker: Ticker,
+}
+
+/// An engine and what it offers to guests.
+pub(crate) struct Tier {
+    pub(crate) engine: Engine,
+    pub(crate) linker: Linker<HostState>,
+}
+
+impl Tier {
+    fn new(engine: Engine, capabilities: &[Box<dyn Capability>]) -> Result<Tier, RuntimeError> {
+        let mut linker = Linker::new(&engine);
+        for capability in capabilities {
+            capability.link(&mut linker).map_err(RuntimeError::Engine)?;
+        }
+        Ok(Tier { engine, linker })
+    }
 }
 
 /// What plugins need of the runtime after they were loaded.
@@ -85,12 +101,10 @@ impl Runtime {
         capabilities: Vec<Box<dyn Capability>>,
         cache_dir: Option<&Path>,
     ) -> Result<Runtime, RuntimeError> {
-        let engine = engine::build(settings).map_err(RuntimeError::Engine)?;
-        let mut linker = Linker::new(&engine);
-        for capability in &capabilities {
-            capability.link(&mut linker).map_err(RuntimeError::Engine)?;
-        }
-        let cache = cache_dir.map(|dir| Cache::open(dir, &engine)).transpose()?;
+        let engines = Engines::build(settings).map_err(RuntimeError::Engine)?;
+        let serving = Tier::new(engines.serving.clone(), &capabilities)?;
+        let draft = engines.draft.clone().map(|engine| Tier::new(engine, &capabilities)).transpose()?;
+        let cache = cache_dir.map(|dir| Cache::open(dir, &serving.engine)).transpose()?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let shared = Shared {
             lane: Arc::new(Lane::start(cores)?),
@@ -98,10 +112,10 @@ impl Runtime {
             waiting: AtomicUsize::new(0),
             plugins: Mutex::new(Vec::new()),
         };
-        let ticker = Ticker::start(&engine, settings.epoch_tick)?;
+        let ticker = Ticker::start(&engines, settings.epoch_tick)?;
         Ok(Runtime {
-            engine,
-            linker,
+            serving,
+            draft,
             capabilities,
             cache,
             shared: Arc::new(shared),

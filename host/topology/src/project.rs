@@ -47,6 +47,8 @@ pub struct PathsConfig {
     pub public: Option<PathBuf>,
     /// `cache`: compiled components; the host chooses a private folder without it.
     pub cache: Option<PathBuf>,
+    /// `types`: where the types for front ends are written, and kept current with `--dev`.
+    pub types: Option<PathBuf>,
 }
 
 /// `[listen]`
@@ -101,6 +103,8 @@ pub struct HttpConfig {
     pub max_connections: u32,
     /// `drain_timeout` (10 s, §6.3): how long calls in flight may take to finish at shutdown.
     pub drain_timeout: Duration,
+    /// `host_state`: whether `/_host` tells what is loaded. On with `--dev` and off without it when absent.
+    pub host_state: Option<bool>,
     /// `[http.cors]`
     pub cors: CorsConfig,
     /// `[http.security_headers]`
@@ -239,6 +243,7 @@ impl ProjectConfig {
             name: "luckystack".to_owned(),
             default_language: "en".to_owned(),
             paths: PathsConfig {
+                types: None,
                 functions: plugins.join(crate::names::FUNCTIONS),
                 plugins,
                 locales: config_dir.join("locales"),
@@ -285,6 +290,7 @@ impl Default for HttpConfig {
             max_requests_per_second_per_connection: Some(10_000),
             max_connections: 10_000,
             drain_timeout: Duration::from_secs(10),
+            host_state: None,
             cors: CorsConfig::default(),
             security_headers: SecurityHeaders::default(),
             stream: StreamConfig::default(),

@@ -3,7 +3,7 @@
 //! The engine is the host's, clock of deadlines included; nothing else of the host is here.
 
 use anyhow::Context;
-use luckystack_plugins::engine::{self, EngineSettings, Ticker};
+use luckystack_plugins::engine::{EngineSettings, Engines, Ticker};
 use wasmtime::component::{Component, Instance, Linker, WasmStr};
 use wasmtime::{Engine, Store, StoreContextMut};
 
@@ -74,9 +74,9 @@ pub(crate) struct RawHooks {
 impl RawEngine {
     pub(crate) fn start() -> anyhow::Result<RawEngine> {
         let settings = EngineSettings::default();
-        let engine = engine::build(&settings).map_err(anyhow::Error::from)?;
-        let ticker = Ticker::start(&engine, settings.epoch_tick)?;
-        Ok(RawEngine { engine, _ticker: ticker })
+        let engines = Engines::build(&settings).map_err(anyhow::Error::from)?;
+        let ticker = Ticker::start(&engines, settings.epoch_tick)?;
+        Ok(RawEngine { engine: engines.serving, _ticker: ticker })
     }
 
     pub(crate) async fn api(&self, component: &[u8]) -> anyhow::Result<RawApi> {

@@ -60,6 +60,7 @@ impl PathsConfig {
         r.set("locales", &mut self.locales, path(root));
         self.public = r.get("public", path(root));
         self.cache = r.get("cache", path(root));
+        self.types = r.get("types", path(root));
         if self.functions == self.plugins
             && let Some(at) = r.place("functions").cloned()
         {
@@ -129,6 +130,7 @@ impl HttpConfig {
         );
         r.set("max_connections", &mut self.max_connections, integer(1..=1_000_000));
         r.set("drain_timeout", &mut self.drain_timeout, duration(Duration::ZERO..=HOUR));
+        self.host_state = r.get("host_state", boolean);
         r.section("cors", |r| self.cors.read(r));
         r.section("security_headers", |r| self.security_headers.read(r));
         r.section("stream", |r| self.stream.read(r));
