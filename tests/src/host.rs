@@ -178,6 +178,11 @@ impl Host {
         rustix::process::kill_process(self.pid, Signal::TERM).unwrap();
     }
 
+    /// Asks it to look at the disk again.
+    pub fn hang_up(&self) {
+        rustix::process::kill_process(self.pid, Signal::HUP).unwrap();
+    }
+
     /// Waits for its end.
     pub async fn exit(&mut self) -> ExitStatus {
         match tokio::time::timeout(PATIENCE, self.child.wait()).await {

@@ -192,7 +192,11 @@ impl Project {
         let mut command = Command::new(&self.program);
         command.current_dir(self.dir()).args(args).env_clear().kill_on_drop(true);
         let inherited = INHERITED.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
-        command.envs(inherited).env("XDG_CACHE_HOME", shared_cache()).envs(self.env.iter().cloned());
+        command
+            .envs(inherited)
+            .env("XDG_CACHE_HOME", shared_cache())
+            .env("LUCKYSTACK_TOOLCHAINS", toolchains())
+            .envs(self.env.iter().cloned());
         command
     }
 
@@ -229,8 +233,13 @@ impl Project {
 }
 
 /// Compiled code of the components under test, kept between runs.
-fn shared_cache() -> PathBuf {
+pub fn shared_cache() -> PathBuf {
     let dir = target().join("test-cache");
     fs::create_dir_all(&dir).unwrap();
     dir
+}
+
+/// Toolchains that the host installs are installed once for all tests, and kept: they are downloads.
+pub fn toolchains() -> PathBuf {
+    std::env::var_os("LUCKYSTACK_TOOLCHAINS").map_or_else(|| target().join("toolchains"), PathBuf::from)
 }

@@ -27,6 +27,7 @@ mod sandbox_output;
 mod sandbox_state;
 mod sandbox_time;
 mod streams;
+mod swap;
 
 use std::time::{Duration, Instant};
 
