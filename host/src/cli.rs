@@ -90,6 +90,16 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Builds components from sources and exits; non-zero when any fails.
-    Build,
+    /// Makes a service or a handler from a template: it builds, answers, and has a test.
+    New(crate::new::NewArgs),
+    /// Lists what each language needs, what is found, what is missing and how to get it.
+    ///
+    /// Exit status: 0 when every language (or those asked for) works, 1 otherwise.
+    Doctor(crate::doctor::DoctorArgs),
+    /// Builds components from sources, puts them into the plugin folders and exits; non-zero when any fails.
+    Build(crate::build::BuildArgs),
+    /// Writes types, schemas and documents for front ends from the loaded plugins.
+    ///
+    /// Exit status: 0 when all were written (with --check: when all are current), 1 otherwise.
+    Types(crate::types::TypesArgs),
 }

@@ -21,6 +21,7 @@ use crate::project::{self, Problem, Project, print_findings};
 use crate::serve::{Asked, Signals, is_production};
 use crate::state::State;
 use crate::terminal::{complain, note, note_at};
+use crate::types;
 
 /// What `--dev` asks for.
 #[derive(Clone, Debug)]
@@ -288,7 +289,14 @@ impl Keeper {
     /// Loads and swaps what changed among the components.
     async fn reload(&mut self) {
         match self.live.reload(&plan(&self.project)).await {
-            Ok(change) => print_change(&change),
+            Ok(change) => {
+                print_change(&change);
+                if let Some(out) = &self.project.topology.project.paths.types
+                    && self.dev.is_some()
+                {
+                    types::refresh(&self.project, &self.live.pipeline().table(), out);
+                }
+            }
             Err(error) => complain(format!("error: {error}; what served before serves on")),
         }
     }

@@ -7,13 +7,16 @@ mod boot;
 mod build;
 mod check;
 mod cli;
+mod doctor;
 mod functions;
 mod keep;
 mod logging;
+mod new;
 mod project;
 mod serve;
 mod state;
 mod terminal;
+mod types;
 
 use std::process::ExitCode;
 
@@ -21,7 +24,7 @@ use clap::Parser;
 
 use crate::cli::{Cli, Command, Common};
 use crate::project::{Problem, Project, print_findings};
-use crate::terminal::{complain, count, note};
+use crate::terminal::complain;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -57,15 +60,17 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
             functions::print(&loaded, json)?;
             Ok(loaded.skipped.is_empty())
         }
-        Some(Command::Build) => {
+        Some(Command::Build(ref args)) => {
             let Some(project) = open(common) else { return Ok(false) };
-            let outcome = build::build(&project, build::Which::All, common.jobs()).await;
-            for failure in &outcome.failures {
-                complain(failure);
-            }
-            note(format!("{} built, {} failed", count(outcome.built, "plugin"), outcome.failures.len()));
-            Ok(outcome.failures.is_empty())
+            build::run(common, &project, args).await
         }
+        Some(Command::Types(ref args)) => {
+            let Some(mut project) = open(common) else { return Ok(false) };
+            build_missing(&mut project, common).await;
+            types::run(&project, args).await
+        }
+        Some(Command::New(ref args)) => Ok(new::run(common, args)),
+        Some(Command::Doctor(ref args)) => doctor::run(common, args).await,
         None => {
             let Some(project) = open(common) else { return Ok(false) };
             let dev = cli.dev.then(|| keep::DevOptions { jobs: common.jobs() });
@@ -97,7 +102,7 @@ async fn build_missing(project: &mut Project, common: &Common) {
     if common.no_build {
         return;
     }
-    for failure in build::build(project, build::Which::Stale, common.jobs()).await.failures {
+    for failure in build::build_stale(project, common.jobs()).await.failures {
         complain(failure);
     }
     project.rediscover();

@@ -37,7 +37,7 @@ pub(crate) async fn run(
     // With --dev sources are built while the host serves what there is.
     if !common.no_build && dev.is_none() {
         let outcome = tokio::select! {
-            outcome = build::build(&project, build::Which::Stale, common.jobs()) => outcome,
+            outcome = build::build_stale(&project, common.jobs()) => outcome,
             () = signals.stop() => return Ok(true),
         };
         for failure in &outcome.failures {

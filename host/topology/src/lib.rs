@@ -45,7 +45,8 @@ pub use deploy::{Cidr, CustomRoute, Deploy, Development, Environment, Resource, 
 pub use finding::{Finding, Severity};
 pub use grants::{Grants, HostPattern, HttpGrant, HttpScheme, KeyValueGrant, is_public_address};
 pub use load::{
-    DiskService, IGNORED, Language, MARKERS, PluginSource, ServiceDir, discover, discover_functions, load,
+    DiskService, IGNORED, Language, MARKERS, PluginSource, ServiceDir, discover, discover_folder,
+    discover_functions, load,
 };
 pub use names::{
     FUNCTIONS, MAX_SEGMENT_LEN, MAX_SERVICE_DEPTH, Method, NameError, ParsedName, Prefix, RESERVED_SERVICES,

@@ -11,7 +11,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
-pub use discover::{DiskService, PluginSource, ServiceDir, discover, discover_functions};
+pub use discover::{DiskService, PluginSource, ServiceDir, discover, discover_folder, discover_functions};
 pub use language::{IGNORED, Language, MARKERS};
 
 use crate::document::{MAX_FILE_BYTES, too_large};

@@ -6,6 +6,7 @@
 //! that least. Throughput and latency stand beside it.
 
 mod client;
+mod edit;
 mod http;
 mod hyper_server;
 mod machine;
@@ -53,6 +54,8 @@ enum Bench {
     Memory,
     /// A well-behaved service beside one whose handlers all spin.
     Spin,
+    /// With --dev, from an edit to the first answer of the new code, in Rust, TypeScript and Python.
+    Edit,
     /// The baseline of `http`: bare hyper that replays an answer.
     #[command(hide = true)]
     ServeHyper {
@@ -99,12 +102,13 @@ fn main() -> ExitCode {
 
 type Measure = fn(&Workshop, &Options, &mut Report) -> anyhow::Result<()>;
 
-const ALL: [(Bench, Measure); 5] = [
+const ALL: [(Bench, Measure); 6] = [
     (Bench::Http, http::measure),
     (Bench::Overhead, overhead::measure),
     (Bench::Start, start::measure),
     (Bench::Memory, memory::measure),
     (Bench::Spin, spin::measure),
+    (Bench::Edit, edit::measure),
 ];
 
 fn run(chosen: &Bench, options: &Options) -> anyhow::Result<()> {

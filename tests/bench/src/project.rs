@@ -102,6 +102,21 @@ impl Workshop {
         self.root.join("example-plugins/audit/audit.wasm")
     }
 
+    /// The host, without arguments.
+    pub(crate) fn program(&self) -> Command {
+        Command::new(&self.host)
+    }
+
+    /// Where guests are built.
+    pub(crate) fn guests(&self) -> PathBuf {
+        self.root.join("target/guests")
+    }
+
+    /// The SDKs.
+    pub(crate) fn sdk(&self) -> PathBuf {
+        self.root.join("sdk")
+    }
+
     /// A file of the working folder.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.dir.join(name)

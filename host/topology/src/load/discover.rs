@@ -149,6 +149,14 @@ pub fn discover_functions(topology: &Topology) -> (Option<ServiceDir>, Vec<Findi
     (functions, findings)
 }
 
+/// What lies in one folder, wherever it is, read as the folder of a service.
+#[must_use]
+pub fn discover_folder(service: &str, dir: &Path) -> (Option<ServiceDir>, Vec<Finding>) {
+    let mut findings = Vec::new();
+    let found = ServiceDir::scan(service, dir, &mut findings);
+    (found, findings)
+}
+
 fn unreadable_plugins(topology: &Topology, error: &io::Error) -> Finding {
     let plugins = Place::whole(&topology.project.paths.plugins);
     if error.kind() == io::ErrorKind::NotFound {
