@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use luckystack_devkit::{BuildRequest, Freshness, inputs};
+use luckystack_devkit::{BuildRequest, Freshness, inject_empty, inputs};
 use luckystack_live::watch::tree;
 use luckystack_live::{Builds, Change, Finished, LiveSet, Seen, Watch};
 use luckystack_topology::{Finding, Language, ProjectConfig};
@@ -232,6 +232,7 @@ impl Keeper {
             if !concerned || nothing_new {
                 continue;
             }
+            fill_empty(request);
             match needs_build(request) {
                 Ok(None) => {
                     // Sources that were put back to what is built: there is nothing wrong any more.
@@ -352,6 +353,19 @@ impl Dev {
             Some(file.file_stem()?.to_string_lossy().into_owned())
         };
         self.board.retain(&running.iter().filter_map(component).collect::<Vec<_>>());
+    }
+}
+
+/// Gives empty handler files their template, so that a new file is a handler at once.
+fn fill_empty(request: &BuildRequest) {
+    if !matches!(request.language, Language::TypeScript | Language::Python) {
+        return;
+    }
+    for injected in inject_empty(&request.dir, &request.service, request.nested) {
+        match injected {
+            Ok(injected) => note(format!("template  {} ({})", injected.file.display(), injected.handler)),
+            Err(problem) => complain(format!("error: {problem}")),
+        }
     }
 }
 

@@ -121,6 +121,9 @@ fn report(common: &Common, topology: &Topology, created: &Created) {
     for file in &created.changed {
         line(format!("changed  {}", shown(file)));
     }
+    if let Some(sdk) = &created.sdk {
+        line(format!("uses     {} (the SDK of this host; keep it with the project)", shown(sdk)));
+    }
     let mut next = vec![format!("test it:   {}", created.test)];
     let preset = match &created.preset {
         InPreset::Listed { preset, .. } => preset.as_str(),

@@ -22,6 +22,7 @@ pub mod client;
 pub mod forge;
 pub mod guests;
 pub mod host;
+pub mod languages;
 pub mod load;
 pub mod project;
 

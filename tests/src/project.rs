@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::process::Command;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::forge::Forge;
+use crate::forge::{Act, Forge};
 use crate::guests::{Guest, repository, target};
 use crate::host::Host;
 
@@ -53,13 +53,21 @@ impl Project {
         }
     }
 
+    /// A project that brings its own configuration, with this plugin folder.
+    pub fn bare(program: impl Into<PathBuf>, plugins: &'static str) -> Project {
+        let project = Project { plugins, ..Project::new(program) };
+        fs::remove_dir_all(project.dir().join("presets")).unwrap();
+        project
+    }
+
     /// The repository's own project: its presets, translations and example plugins.
     pub fn example(program: impl Into<PathBuf>) -> Project {
         let mut project = Project { plugins: "example-plugins", ..Project::new(program) };
         for folder in ["presets", "presets/locales"] {
             for entry in fs::read_dir(repository().join(folder)).unwrap() {
                 let path = entry.unwrap().path();
-                if path.is_file() {
+                // Its services are in languages whose toolchains are downloads.
+                if path.is_file() && path.file_name().is_some_and(|name| name != "languages.toml") {
                     fs::copy(&path, project.dir().join(folder).join(path.file_name().unwrap())).unwrap();
                 }
             }
@@ -93,6 +101,15 @@ impl Project {
     /// Adds a forged plugin to the folder of `service`, which may or may not be the one that it claims.
     pub fn forged(self, service: &str, file: &str, forge: &Forge) -> Project {
         self.file(service, file, &forge.build())
+    }
+
+    /// Adds a component whose route `getForged` answers at once, beside what is built from sources.
+    pub fn forged_into(self, service: &str) -> Project {
+        let forge = Forge::new(service, "forged").api("getForged", Act::success("forged".into()));
+        let file = self.plugins().join(service).join("forged.wasm");
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, forge.build()).unwrap();
+        self
     }
 
     /// Adds a file that may or may not be a component.

@@ -6,9 +6,11 @@
 #![expect(clippy::unwrap_used, reason = "tests: what fails here fails the test, with its line")]
 
 mod broken_files;
+mod building;
 mod cache;
 mod check;
 mod cli;
+mod conformance;
 mod drain;
 mod examples;
 mod formatters;
@@ -26,6 +28,7 @@ mod sandbox_health;
 mod sandbox_output;
 mod sandbox_state;
 mod sandbox_time;
+mod story;
 mod streams;
 mod swap;
 

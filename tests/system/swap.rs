@@ -298,7 +298,10 @@ async fn presets_configuration_and_translations_are_live() {
     // A limit is live at once; an address is not, and says so.
     let project = host.dir().join("presets/project.toml");
     let text = fs::read_to_string(&project).unwrap();
-    put(&project, text.replace("enabled = false", "default_api_limit = 1").as_bytes());
+    put(
+        &project,
+        text.replace("enabled = false", "default_ip_limit = 1\nskip_loopback_in_dev = false").as_bytes(),
+    );
     host.wait_for_log_line("swapped   configuration", 1).await;
     host.get(ROUTE).await;
     host.get(ROUTE).await.assert_error(429, "api.rateLimitExceeded");

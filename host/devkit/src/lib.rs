@@ -40,6 +40,7 @@
 
 mod c;
 mod component;
+mod doctor;
 mod error;
 mod freshness;
 mod install;
@@ -48,14 +49,21 @@ mod process;
 mod progress;
 mod python;
 mod rust;
+mod scaffold;
 mod sdk;
+mod strip;
 mod typescript;
 
 pub use c::CToolchain;
+pub use doctor::{Diagnosis, Note, Tool, examine, notes, provide};
 pub use error::{Attempt, BuildError, MissingToolchain};
 pub use freshness::{Freshness, Staleness, freshness, inputs};
 pub use language::{BuildRequest, Built, Language, Toolchain};
 pub use progress::{Event, Progress, Quiet};
 pub use python::PythonToolchain;
 pub use rust::RustToolchain;
+pub use strip::strip;
+pub use scaffold::{
+    Created, FileRule, InPreset, Injected, New, ScaffoldError, What, inject, inject_empty, refresh_rust_sdk, scaffold,
+};
 pub use typescript::TypeScriptToolchain;

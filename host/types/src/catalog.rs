@@ -193,9 +193,6 @@ impl Place<'_> {
 }
 
 /// Items grouped by a key that their order already follows.
-pub(crate) fn grouped<'i, T, K: PartialEq>(
-    items: &'i [T],
-    key: impl Fn(&T) -> K,
-) -> impl Iterator<Item = &'i [T]> {
+pub(crate) fn grouped<T, K: PartialEq>(items: &[T], key: impl Fn(&T) -> K) -> impl Iterator<Item = &[T]> {
     items.chunk_by(move |left, right| key(left) == key(right))
 }

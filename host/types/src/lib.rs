@@ -50,6 +50,24 @@ impl Options {
 
 /// All files for these manifests. They are taken as loaded: checked, and without routes claimed twice
 /// (of which the first by service and plugin is taken).
+///
+/// ```
+/// use luckystack_plugins::Manifest;
+/// use luckystack_types::{Options, generate, stale, write};
+///
+/// let text = r#"{ "name": "hello", "version": "1", "service": "greetings", "routes": [
+///     { "kind": "api", "name": "getGreeting", "version": 1, "output": { "type": "string" } } ] }"#;
+/// let manifest = Manifest::parse(text).map_err(|error| error.message)?;
+/// let files = generate(&[&manifest], &Options::new(std::time::SystemTime::now()));
+///
+/// let dir = tempfile::tempdir()?;
+/// assert_eq!(stale(dir.path(), &files).len(), 5);
+/// write(dir.path(), &files)?;
+/// assert!(stale(dir.path(), &files).is_empty());
+/// let types = std::fs::read_to_string(dir.path().join("apiTypes.generated.ts"))?;
+/// assert!(types.contains("'greetings': {\n    'getGreeting': {"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn generate(manifests: &[&Manifest], options: &Options) -> Vec<File> {
     let catalog = catalog::Catalog::new(manifests);
     let (schemas, unchecked) = zod::module(&catalog);

@@ -116,6 +116,10 @@ fn query(api: &Api<'_>) -> Vec<Node> {
     if plain {
         for (field, text) in fields.iter().zip(texts) {
             let Some(schema) = text else { continue };
+            // The host takes these two for itself, so they are in no input.
+            if field.name == "stream" || field.name == "__luckystack_data" {
+                continue;
+            }
             parameters.push(
                 Object::new()
                     .with("name", field.name.as_str())

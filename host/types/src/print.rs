@@ -5,8 +5,12 @@ use serde_json::Value;
 use crate::schema::{Array, Docs, Object, Type};
 use crate::text::{comment, property, quote};
 
-/// Tuples are written for arrays of up to this fixed length.
+/// Tuples are written for arrays of up to this fixed length, if their items' text is short: tuples of
+/// tuples of tuples multiply.
 const TUPLE: u64 = 8;
+const SHORT: usize = 40;
+/// What any key may hold is written up to this length, as it repeats all named ones.
+const INDEX: usize = 200;
 
 /// How a type is written.
 #[derive(Clone, Copy, Debug)]
@@ -65,18 +69,18 @@ impl Printer<'_> {
             (_, Some(0)) => "[]".to_owned(),
             (Some(min), Some(max)) if min == max && max <= TUPLE => {
                 let item = self.print(&array.items, indent);
-                format!("[{}]", vec![item; max as usize].join(", "))
+                if item.len() <= SHORT {
+                    format!("[{}]", vec![item; max as usize].join(", "))
+                } else {
+                    list_of(&array.items, item)
+                }
             }
             _ => self.array_of(&array.items, indent),
         }
     }
 
     fn array_of(&self, items: &Type, indent: &str) -> String {
-        let text = self.print(items, indent);
-        match items {
-            Type::Union(_) | Type::OneOf(_) | Type::All(_) => format!("({text})[]"),
-            _ => format!("{text}[]"),
-        }
+        list_of(items, self.print(items, indent))
     }
 
     fn object(&self, object: &Object, indent: &str) -> String {
@@ -85,12 +89,14 @@ impl Printer<'_> {
         }
         let inner = format!("{indent}  ");
         let mut members: Vec<(String, String)> = Vec::new();
+        let mut types: Vec<String> = Vec::new();
         for field in &object.fields {
             let mark = if field.required { "" } else { "?" };
             let ty = self.print(&field.ty, &inner);
             members.push((self.docs(&field.docs, &inner), format!("{}{mark}: {ty}", property(&field.name))));
+            types.push(ty);
         }
-        if let Some(index) = self.index(object, &inner) {
+        if let Some(index) = self.index(object, types, &inner) {
             members.push((String::new(), format!("[key: string]: {index}")));
         }
         if !self.lines {
@@ -109,26 +115,41 @@ impl Printer<'_> {
         out
     }
 
-    /// What any key may hold: TypeScript wants the named ones among it.
-    fn index(&self, object: &Object, indent: &str) -> Option<String> {
-        let mut parts: Vec<Type> = object.patterns.iter().map(|(_, ty)| ty.clone()).collect();
-        parts.extend(object.rest().cloned());
-        if parts.is_empty() {
+    /// What any key may hold: TypeScript wants the named ones, whose types' texts these are, among it.
+    fn index(&self, object: &Object, named: Vec<String>, indent: &str) -> Option<String> {
+        let others: Vec<&Type> = object.patterns.iter().map(|(_, ty)| ty).chain(object.rest()).collect();
+        if others.is_empty() {
             return None;
         }
-        if parts.contains(&Type::Any) || object.fields.iter().any(|field| field.ty == Type::Any) {
-            return Some("unknown".to_owned());
+        let own = others.into_iter().map(|ty| self.print(ty, indent));
+        let mut texts: Vec<String> = Vec::new();
+        // Alone it repeats nothing.
+        let limit = if named.is_empty() && object.patterns.len() <= 1 { usize::MAX } else { INDEX };
+        let mut length = 0;
+        for text in own.chain(named) {
+            if !texts.contains(&text) {
+                length += text.len();
+                texts.push(text);
+            }
+            if length > limit || texts.iter().any(|text| text == "unknown") {
+                return Some("unknown".to_owned());
+            }
         }
-        parts.extend(object.fields.iter().map(|field| field.ty.clone()));
-        let mut text = self.joined(&parts, " | ", indent);
         if object.fields.iter().any(|field| !field.required) {
-            text.push_str(" | undefined");
+            texts.push("undefined".to_owned());
         }
-        Some(text)
+        Some(texts.join(" | "))
     }
 
     pub fn docs(&self, docs: &Docs, indent: &str) -> String {
         if self.lines { comment(docs.text.as_deref(), docs.deprecated, indent) } else { String::new() }
+    }
+}
+
+fn list_of(items: &Type, text: String) -> String {
+    match items {
+        Type::Union(_) | Type::OneOf(_) | Type::All(_) => format!("({text})[]"),
+        _ => format!("{text}[]"),
     }
 }
 

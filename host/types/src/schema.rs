@@ -4,9 +4,11 @@
 //! are one object, a keyword without `type` implies its type. Schemas of outputs and streams are not
 //! checked by the host, so nothing here relies on a schema being one that the host would accept.
 
+mod combine;
 mod object;
 mod read;
 mod refs;
+mod scalar;
 
 use serde_json::{Number as JsonNumber, Value};
 
@@ -182,6 +184,24 @@ impl Object {
         }
     }
 
+    /// How many types it is made of, itself included.
+    fn weight(&self) -> usize {
+        let mut open = Vec::new();
+        self.parts(&mut open);
+        let mut count = 1;
+        while let Some(ty) = open.pop() {
+            count += 1;
+            ty.parts(&mut open);
+        }
+        count
+    }
+
+    fn parts<'t>(&'t self, out: &mut Vec<&'t Type>) {
+        out.extend(self.fields.iter().map(|field| &field.ty));
+        out.extend(self.patterns.iter().map(|(_, ty)| ty));
+        out.extend(self.names.iter().chain(self.rest()));
+    }
+
     /// `{}`: no key at all.
     pub fn is_empty(&self) -> bool {
         self.fields.is_empty() && self.patterns.is_empty() && self.rest().is_none()
@@ -209,11 +229,7 @@ impl Type {
             Type::Union(parts) | Type::OneOf(parts) | Type::All(parts) => out.extend(parts),
             Type::Array(array) => out.push(&array.items),
             Type::Tuple(first, rest) => out.extend(first.iter().chain(rest.as_deref())),
-            Type::Object(object) => {
-                out.extend(object.fields.iter().map(|field| &field.ty));
-                out.extend(object.patterns.iter().map(|(_, ty)| ty));
-                out.extend(object.names.iter().chain(object.rest()));
-            }
+            Type::Object(object) => object.parts(out),
             Type::Any
             | Type::Never
             | Type::Null

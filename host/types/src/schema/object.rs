@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use super::read::{Keywords, OBJECT_KEYWORDS, Reader, all_of, docs};
-use super::{Field, Object, Rest, Type};
+use super::combine::all_of;
+use super::read::{Keywords, OBJECT_KEYWORDS, Reader};
+use super::{Object, Rest, Type};
 
 /// Objects that one schema may be distributed to; the host refuses more.
 const MAX_OBJECTS: usize = 512;
@@ -18,42 +19,63 @@ pub(super) enum Flat {
     OneOf(Vec<Flat>),
 }
 
-/// The merged objects of a schema; nothing when any of its parts is about something else, or when
-/// there would be too many.
-pub(super) fn flatten<'s>(reader: &mut Reader<'s>, schema: &'s Value, at: &str, deep: usize) -> Option<Flat> {
+/// How many objects a schema would be merged to; nothing when any of its parts is about something
+/// else, or when there would be too many. Looks at what is combined only, and reads nothing.
+pub(super) fn objects(reader: &mut Reader<'_>, schema: &Value, deep: usize) -> Option<usize> {
     let map = match schema {
-        Value::Bool(true) => return Some(Flat::Object(Box::default(), false)),
-        Value::Object(map) if deep <= MAX_PARTS_DEEP && reader.within_merge_budget() => map,
+        Value::Bool(true) => return Some(1),
+        Value::Object(map) if deep <= MAX_PARTS_DEEP && reader.may_merge(1) && only_objects(map) => map,
         _ => return None,
     };
-    if !only_objects(map) {
-        return None;
+    let mut count = 1_usize;
+    if let Some(reference) = map.get("$ref") {
+        let (_, target) = reader.references.find(reference.as_str()?)?;
+        count = objects(reader, target, deep + 1)?;
     }
+    for part in list(map, "allOf") {
+        count = count.saturating_mul(objects(reader, part, deep + 1)?);
+    }
+    for keyword in ["anyOf", "oneOf"] {
+        let mut sum = 0_usize;
+        for part in list(map, keyword) {
+            sum += objects(reader, part, deep + 1)?;
+        }
+        count = count.saturating_mul(sum.max(1));
+    }
+    (count <= MAX_OBJECTS).then_some(count)
+}
+
+/// The merged objects of a schema for which [`objects`] found that it can be merged; nothing when that
+/// would copy too much.
+pub(super) fn flatten<'s>(reader: &mut Reader<'s>, schema: &'s Value, at: &str) -> Option<Flat> {
+    let Value::Object(map) = schema else { return Some(Flat::Object(Box::default(), false)) };
     let is_object =
         map.contains_key("type") || OBJECT_KEYWORDS.iter().any(|keyword| map.contains_key(*keyword));
     let own = reader.object(map, at);
-    reader.merged += own.fields.len() + 1;
     let mut flat = Flat::Object(Box::new(own), is_object);
     if let Some(reference) = map.get("$ref") {
         let (pointer, target) = reader.references.find(reference.as_str()?)?;
-        let part = flatten(reader, target, &pointer, deep + 1)?;
+        let part = flatten(reader, target, &pointer)?;
         flat = merge(reader, flat, part)?;
     }
-    let list = |keyword: &str| map.get(keyword).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    for (index, part) in list("allOf").iter().enumerate() {
-        let part = flatten(reader, part, &format!("{at}/allOf/{index}"), deep + 1)?;
+    for (index, part) in list(map, "allOf").iter().enumerate() {
+        let part = flatten(reader, part, &format!("{at}/allOf/{index}"))?;
         flat = merge(reader, flat, part)?;
     }
     for (keyword, union) in [("anyOf", Flat::AnyOf as fn(Vec<Flat>) -> Flat), ("oneOf", Flat::OneOf)] {
         let mut parts = Vec::new();
-        for (index, part) in list(keyword).iter().enumerate() {
-            parts.push(flatten(reader, part, &format!("{at}/{keyword}/{index}"), deep + 1)?);
+        for (index, part) in list(map, keyword).iter().enumerate() {
+            parts.push(flatten(reader, part, &format!("{at}/{keyword}/{index}"))?);
         }
         if !parts.is_empty() {
             flat = merge(reader, flat, union(parts))?;
         }
     }
     Some(flat)
+}
+
+fn list<'s>(map: &'s Keywords, keyword: &str) -> &'s [Value] {
+    map.get(keyword).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 fn only_objects(map: &Keywords) -> bool {
@@ -85,10 +107,11 @@ fn only_objects(map: &Keywords) -> bool {
 }
 
 fn merge(reader: &mut Reader<'_>, left: Flat, right: Flat) -> Option<Flat> {
-    let objects = left.objects().saturating_mul(right.objects());
-    reader.merged +=
-        left.fields().saturating_mul(right.objects()).saturating_add(right.fields() * left.objects());
-    (objects <= MAX_OBJECTS && reader.within_merge_budget()).then(|| merged(left, right))
+    let cost = left
+        .weight()
+        .saturating_mul(right.objects())
+        .saturating_add(right.weight().saturating_mul(left.objects()));
+    reader.may_merge(cost).then(|| merged(left, right))
 }
 
 fn merged(left: Flat, right: Flat) -> Flat {
@@ -119,31 +142,16 @@ impl Flat {
         }
     }
 
-    fn fields(&self) -> usize {
+    /// How many types it is made of.
+    fn weight(&self) -> usize {
         match self {
-            Flat::Object(object, _) => object.fields.len(),
-            Flat::AnyOf(parts) | Flat::OneOf(parts) => parts.iter().map(Flat::fields).sum(),
+            Flat::Object(object, _) => object.weight(),
+            Flat::AnyOf(parts) | Flat::OneOf(parts) => parts.iter().map(Flat::weight).sum(),
         }
     }
 }
 
 impl Object {
-    /// A key that must be there, whose value is what a field, a pattern or else the rest says.
-    pub fn require(&mut self, name: &str) {
-        if let Some(field) = self.fields.iter_mut().find(|field| field.name == name) {
-            field.required = true;
-            return;
-        }
-        let docs = docs(&Value::Null);
-        self.fields.push(Field {
-            name: name.to_owned(),
-            ty: Type::Any,
-            required: true,
-            declared: false,
-            docs,
-        });
-    }
-
     fn merge(mut self, other: Object) -> Object {
         for field in other.fields {
             match self.fields.iter_mut().find(|known| known.name == field.name) {

@@ -1,17 +1,21 @@
 //! From JSON to [`Schema`].
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
-use super::object::{Flat, flatten};
+use super::combine::{all_of, one_of, union};
+use super::object::{Flat, flatten, objects};
 use super::refs::References;
-use super::{Array, Docs, Format, Named, Number, Object, Problem, Rest, Schema, Text, Type};
+use super::scalar::{count, integer_range, is_of, number, text};
+use super::{Array, Docs, Field, Format, Named, Object, Problem, Rest, Schema, Type};
 
 /// Definitions written in place, in schemas: past this, every definition gets a name.
 const INLINE_BUDGET: usize = 20_000;
-/// Fields copied while merging combined objects: past this, they are combined by name.
-const MERGE_BUDGET: usize = 20_000;
+/// Types copied while merging combined objects: past this, nothing is merged any more.
+const MERGE_BUDGET: usize = 50_000;
+/// Schemas within schemas. JSON itself ends before this; what merging writes out may not.
+const MAX_DEEP: usize = 200;
 
 pub(super) type Keywords = Map<String, Value>;
 
@@ -19,12 +23,17 @@ pub(super) type Keywords = Map<String, Value>;
 #[derive(Debug)]
 pub(super) struct Reader<'s> {
     pub references: References<'s>,
+    /// Referenced definitions that have a name, by pointer.
     names: HashMap<String, usize>,
     /// Named definitions, the unread ones without a type.
     named: Vec<Named>,
     queue: Vec<(usize, String, &'s Value)>,
+    /// Combined objects that are being read, by pointer, and the names of those met again meanwhile.
+    merging: HashSet<String>,
+    merging_names: HashMap<String, usize>,
     inlined: usize,
-    pub merged: usize,
+    merged: usize,
+    deep: usize,
     problems: Vec<Problem>,
 }
 
@@ -34,8 +43,11 @@ pub(super) fn read(schema: &Value) -> Schema {
         names: HashMap::new(),
         named: Vec::new(),
         queue: Vec::new(),
+        merging: HashSet::new(),
+        merging_names: HashMap::new(),
         inlined: 0,
         merged: 0,
+        deep: 0,
         problems: Vec::new(),
     };
     let mut root = reader.read(schema, "");
@@ -67,7 +79,9 @@ impl<'s> Reader<'s> {
         }
     }
 
-    pub fn within_merge_budget(&self) -> bool {
+    /// Takes from what may be merged; false when there is nothing left.
+    pub fn may_merge(&mut self, cost: usize) -> bool {
+        self.merged = self.merged.saturating_add(cost);
         self.merged <= MERGE_BUDGET
     }
 
@@ -81,26 +95,32 @@ impl<'s> Reader<'s> {
                 return Type::Any;
             }
         };
+        if self.deep >= MAX_DEEP {
+            self.problem(at, "the schema is nested too deeply");
+            return Type::Any;
+        }
+        self.deep += 1;
         for keyword in map.keys().filter(|keyword| !is_known(keyword)) {
             self.problem(at, format!("`{keyword}` is not translated, so the type is wider than the schema"));
         }
         let ty = self.combined(schema, map, at);
+        self.deep -= 1;
         // Not JSON Schema, but often written in outputs.
         if map.get("nullable") == Some(&Value::Bool(true)) { union(vec![ty, Type::Null]) } else { ty }
     }
 
+    /// Every part is read once: a schema within two readings at each level would be read 2^levels times.
     fn combined(&mut self, schema: &'s Value, map: &'s Keywords, at: &str) -> Type {
-        let own = self.own(map, at);
         let list = |keyword: &str| map.get(keyword).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         let combining =
-            ["$ref", "anyOf", "oneOf"].iter().filter(|keyword| map.contains_key(**keyword)).count()
-                + list("allOf").len();
-        if combining + usize::from(own.is_some()) > 1
-            && let Some(flat) = flatten(self, schema, at, 0)
+            ["$ref", "anyOf", "oneOf"].iter().filter(|keyword| map.contains_key(**keyword)).count();
+        let own = map.keys().any(|keyword| is_own(keyword));
+        if combining + list("allOf").len() + usize::from(own) > 1
+            && let Some(merged) = self.merged(schema, at)
         {
-            return flat.into_type();
+            return merged;
         }
-        let mut all: Vec<Type> = own.into_iter().collect();
+        let mut all: Vec<Type> = self.own(map, at).into_iter().collect();
         if let Some(reference) = map.get("$ref") {
             let ty = self.reference(reference, at);
             all.push(ty);
@@ -121,6 +141,40 @@ impl<'s> Reader<'s> {
         all_of(all)
     }
 
+    /// The schema as one object or a union of such, if all of its parts are objects.
+    fn merged(&mut self, schema: &'s Value, at: &str) -> Option<Type> {
+        if let Some(&known) = self.merging_names.get(at) {
+            return Some(Type::Named(known));
+        }
+        objects(self, schema, 0)?;
+        if !self.merging.insert(at.to_owned()) {
+            // It is a part of a part of itself, so it needs a name.
+            let hint = at.rsplit('/').next().unwrap_or_default().to_owned();
+            let index = self.name(hint, docs(schema));
+            self.merging_names.insert(at.to_owned(), index);
+            return Some(Type::Named(index));
+        }
+        let flat = flatten(self, schema, at);
+        self.merging.remove(at);
+        let named = self.merging_names.get(at).copied();
+        match (flat.map(Flat::into_type), named) {
+            (Some(ty), Some(index)) => {
+                self.named[index].ty = ty;
+                Some(Type::Named(index))
+            }
+            (None, Some(index)) => {
+                self.problem(at, "the combination is too large");
+                Some(Type::Named(index))
+            }
+            (ty, None) => ty,
+        }
+    }
+
+    fn name(&mut self, hint: String, docs: Docs) -> usize {
+        self.named.push(Named { hint, docs, ty: Type::Any });
+        self.named.len() - 1
+    }
+
     fn reference(&mut self, reference: &Value, at: &str) -> Type {
         let Some((pointer, target)) = reference.as_str().and_then(|text| self.references.find(text)) else {
             self.problem(at, format!("the reference {reference} is not within the schema"));
@@ -135,9 +189,8 @@ impl<'s> Reader<'s> {
             self.inlined += size;
             return self.read(target, &pointer);
         }
-        let index = self.named.len();
         let hint = pointer.rsplit('/').next().unwrap_or_default().to_owned();
-        self.named.push(Named { hint, docs: docs(target), ty: Type::Any });
+        let index = self.name(hint, docs(target));
         self.names.insert(pointer.clone(), index);
         self.queue.push((index, pointer, target));
         Type::Named(index)
@@ -163,7 +216,8 @@ impl<'s> Reader<'s> {
             return values;
         }
         let kinds = match types {
-            Some(types) => types,
+            // Each once.
+            Some(types) => types.into_iter().collect::<BTreeSet<&str>>().into_iter().collect::<Vec<_>>(),
             None => {
                 let implied =
                     [(numbers, "number"), (texts, "string"), (arrays, "array"), (objects, "object")];
@@ -211,7 +265,7 @@ impl<'s> Reader<'s> {
             (Some(listed), Some(one)) => listed.iter().filter(|value| *value == one).collect(),
         };
         let mut values: Vec<Type> = Vec::new();
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         for value in candidates {
             let allowed = types.is_none_or(|types| types.iter().any(|kind| is_of(value, kind)));
             if allowed && seen.insert(value.to_string()) {
@@ -251,20 +305,20 @@ impl<'s> Reader<'s> {
             .get("required")
             .and_then(Value::as_array)
             .map_or_else(Vec::new, |names| names.iter().filter_map(Value::as_str).collect());
-        let required: std::collections::BTreeSet<&str> = required.into_iter().collect();
+        let required: BTreeSet<&str> = required.into_iter().collect();
         let members =
             |keyword: &str| map.get(keyword).and_then(Value::as_object).into_iter().flat_map(Map::iter);
         for (name, schema) in members("properties") {
-            object.fields.push(super::Field {
+            object.fields.push(Field {
                 name: name.clone(),
-                ty: self.read(schema, &format!("{at}/properties/{name}")),
+                ty: self.read(schema, &below(at, "properties", name)),
                 required: required.contains(name.as_str()),
                 declared: true,
                 docs: docs(schema),
             });
         }
         for (pattern, schema) in members("patternProperties") {
-            let ty = self.read(schema, &format!("{at}/patternProperties"));
+            let ty = self.read(schema, &below(at, "patternProperties", pattern));
             object.patterns.push((pattern.clone(), ty));
         }
         if let Some(names) = map.get("propertyNames") {
@@ -280,7 +334,13 @@ impl<'s> Reader<'s> {
         for name in required {
             let declared = map.get("properties").is_some_and(|properties| properties.get(name).is_some());
             if !declared {
-                object.require(name);
+                object.fields.push(Field {
+                    name: name.to_owned(),
+                    ty: Type::Any,
+                    required: true,
+                    declared: false,
+                    docs: Docs::default(),
+                });
             }
         }
         object
@@ -367,6 +427,35 @@ fn is_known(keyword: &str) -> bool {
     KNOWN.contains(&keyword) || OBJECT_KEYWORDS.contains(&keyword) || keyword.starts_with("x-")
 }
 
+/// What says something of the value itself.
+fn is_own(keyword: &str) -> bool {
+    const OWN: [&str; 17] = [
+        "type",
+        "enum",
+        "const",
+        "minimum",
+        "maximum",
+        "exclusiveMinimum",
+        "exclusiveMaximum",
+        "multipleOf",
+        "minLength",
+        "maxLength",
+        "pattern",
+        "format",
+        "items",
+        "minItems",
+        "maxItems",
+        "uniqueItems",
+        "prefixItems",
+    ];
+    OWN.contains(&keyword) || OBJECT_KEYWORDS.contains(&keyword)
+}
+
+/// The pointer of what is under `name` of a keyword.
+fn below(at: &str, keyword: &str, name: &str) -> String {
+    format!("{at}/{keyword}/{}", name.replace('~', "~0").replace('/', "~1"))
+}
+
 fn direct_names(ty: &Type) -> Vec<usize> {
     let mut names = Vec::new();
     let mut visit = |ty: &Type| {
@@ -377,183 +466,6 @@ fn direct_names(ty: &Type) -> Vec<usize> {
     visit(ty);
     ty.same_value(&mut visit);
     names
-}
-
-fn is_of(value: &Value, kind: &str) -> bool {
-    match (kind, value) {
-        ("null", Value::Null)
-        | ("boolean", Value::Bool(_))
-        | ("number", Value::Number(_))
-        | ("string", Value::String(_))
-        | ("array", Value::Array(_))
-        | ("object", Value::Object(_)) => true,
-        ("integer", Value::Number(number)) => {
-            number.is_i64() || number.is_u64() || number.as_f64().is_some_and(|number| number.fract() == 0.0)
-        }
-        _ => false,
-    }
-}
-
-fn count(map: &Keywords, keyword: &str) -> Option<u64> {
-    let count = map.get(keyword)?.as_f64()?;
-    // A count may be written as 2.0. Past 2^53 it limits nothing.
-    (count.fract() == 0.0 && (0.0..=9e15).contains(&count)).then_some(count as u64)
-}
-
-fn number(map: &Keywords, format: Option<&str>, integer: bool) -> Number {
-    let limit = |keyword: &str| map.get(keyword).and_then(Value::as_number).cloned();
-    let mut number = Number {
-        integer,
-        min: limit("minimum"),
-        max: limit("maximum"),
-        above: limit("exclusiveMinimum"),
-        below: limit("exclusiveMaximum"),
-        step: limit("multipleOf"),
-    };
-    if let Some((least, most)) = format.and_then(integer_range) {
-        number.integer = true;
-        let larger =
-            |known: &serde_json::Number, limit: i64| known.as_f64().is_some_and(|known| known > limit as f64);
-        let smaller =
-            |known: &serde_json::Number, limit: i64| known.as_f64().is_some_and(|known| known < limit as f64);
-        if let Some(least) =
-            least.filter(|limit| !number.min.as_ref().is_some_and(|known| larger(known, *limit)))
-        {
-            number.min = Some(least.into());
-        }
-        if let Some(most) =
-            most.filter(|limit| !number.max.as_ref().is_some_and(|known| smaller(known, *limit)))
-        {
-            number.max = Some(most.into());
-        }
-    }
-    number
-}
-
-/// The range of an integer format, as far as numbers of JavaScript can leave it.
-fn integer_range(format: &str) -> Option<(Option<i64>, Option<i64>)> {
-    Some(match format {
-        "int8" => (Some(i8::MIN.into()), Some(i8::MAX.into())),
-        "int16" => (Some(i16::MIN.into()), Some(i16::MAX.into())),
-        "int32" => (Some(i32::MIN.into()), Some(i32::MAX.into())),
-        "uint8" => (Some(0), Some(u8::MAX.into())),
-        "uint16" => (Some(0), Some(u16::MAX.into())),
-        "uint32" => (Some(0), Some(u32::MAX.into())),
-        "int" | "int64" | "int128" => (None, None),
-        "uint" | "uint64" | "uint128" => (Some(0), None),
-        _ => return None,
-    })
-}
-
-fn text(map: &Keywords, format: Option<&str>) -> Text {
-    Text {
-        min: count(map, "minLength").filter(|min| *min > 0),
-        max: count(map, "maxLength"),
-        pattern: map.get("pattern").and_then(Value::as_str).map(str::to_owned),
-        format: format.and_then(Format::named),
-    }
-}
-
-/// Any of these, without repetition and with null last.
-pub(super) fn union(parts: Vec<Type>) -> Type {
-    let mut flat: Vec<Type> = Vec::new();
-    let mut null = false;
-    for part in parts {
-        match part {
-            Type::Any => return Type::Any,
-            Type::Never => {}
-            Type::Null => null = true,
-            Type::Union(parts) => {
-                for part in parts {
-                    if part == Type::Null { null = true } else { push(&mut flat, part) }
-                }
-            }
-            other => push(&mut flat, other),
-        }
-    }
-    if null {
-        flat.push(Type::Null);
-    }
-    match flat.len() {
-        0 => Type::Never,
-        1 => flat.remove(0),
-        _ => Type::Union(flat),
-    }
-}
-
-fn push(flat: &mut Vec<Type>, ty: Type) {
-    // Values are unique already, and there may be thousands.
-    if matches!(ty, Type::Value(_)) || !flat.contains(&ty) {
-        flat.push(ty);
-    }
-}
-
-/// Exactly one of these; a plain union where no value can be two of them.
-pub(super) fn one_of(parts: Vec<Type>) -> Type {
-    let distinct = parts.len() <= 256
-        && parts
-            .iter()
-            .enumerate()
-            .all(|(index, left)| parts[..index].iter().all(|right| disjoint(left, right)));
-    match parts.len() {
-        1 => union(parts),
-        _ if distinct => union(parts),
-        _ => Type::OneOf(parts),
-    }
-}
-
-/// Whether surely no value is of both types.
-fn disjoint(left: &Type, right: &Type) -> bool {
-    match (left, right) {
-        (Type::Never, _) | (_, Type::Never) => true,
-        (Type::Union(parts), other) | (other, Type::Union(parts)) => {
-            parts.iter().all(|part| disjoint(part, other))
-        }
-        (Type::Any | Type::Named(_) | Type::OneOf(_) | Type::All(_), _)
-        | (_, Type::Any | Type::Named(_) | Type::OneOf(_) | Type::All(_)) => false,
-        (Type::Value(left), Type::Value(right)) => match (left.as_f64(), right.as_f64()) {
-            (Some(left), Some(right)) => left != right,
-            _ => left != right,
-        },
-        (Type::Object(left), Type::Object(right)) => left.fields.iter().any(|field| {
-            let same = right.fields.iter().find(|other| other.name == field.name);
-            match same {
-                Some(other) => field.required && other.required && disjoint(&field.ty, &other.ty),
-                // The other one is closed to it.
-                None => field.required && right.patterns.is_empty() && right.rest().is_none(),
-            }
-        }),
-        (left, right) => kind(left) != kind(right),
-    }
-}
-
-fn kind(ty: &Type) -> u8 {
-    match ty {
-        Type::Null | Type::Value(Value::Null) => 0,
-        Type::Boolean | Type::Value(Value::Bool(_)) => 1,
-        Type::Number(_) | Type::Value(Value::Number(_)) => 2,
-        Type::Text(_) | Type::Value(Value::String(_)) => 3,
-        Type::Array(_) | Type::Tuple(..) | Type::Value(Value::Array(_)) => 4,
-        Type::Object(_) | Type::Value(Value::Object(_)) => 5,
-        Type::Any | Type::Never | Type::Union(_) | Type::OneOf(_) | Type::All(_) | Type::Named(_) => 6,
-    }
-}
-
-/// All of these at once.
-pub(super) fn all_of(mut parts: Vec<Type>) -> Type {
-    parts.retain(|part| *part != Type::Any);
-    let mut all: Vec<Type> = Vec::new();
-    for part in parts {
-        if !all.contains(&part) {
-            all.push(part);
-        }
-    }
-    match all.len() {
-        0 => Type::Any,
-        1 => all.remove(0),
-        _ if all.contains(&Type::Never) => Type::Never,
-        _ => Type::All(all),
-    }
 }
 
 impl Flat {

@@ -69,7 +69,7 @@ fn a_query_has_what_a_string_can_say_and_json_for_the_rest() {
         let list = list.as_array().cloned().unwrap_or_default();
         list.iter().map(|one| (one["name"].as_str().unwrap().to_owned(), one["required"] == true)).collect()
     };
-    // `depth` is a number, which no query can say.
+    // `depth` is a number, which no query can say, and `stream` is the host's.
     let found = short(parameters("/api/fleet/getVehicle/v10"));
     let expected = [("id", true), ("since", false), ("__luckystack_data", false)];
     assert_eq!(found, expected.map(|(name, required)| (name.to_owned(), required)));
@@ -78,7 +78,10 @@ fn a_query_has_what_a_string_can_say_and_json_for_the_rest() {
         json!({ "type": "string", "minLength": 1, "maxLength": 3 })
     );
     // A number is required.
-    assert_eq!(short(parameters("/api/fleet/getNear/v1")), [("__luckystack_data".to_owned(), true)]);
+    assert_eq!(
+        short(parameters("/api/fleet/getNear/v1")),
+        [("__luckystack_data".to_owned(), true), ("stream".to_owned(), false)]
+    );
     // Without input there is nothing to say.
     assert_eq!(short(parameters("/api/vehicles/getAll/v1")), []);
 }

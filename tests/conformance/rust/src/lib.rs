@@ -39,7 +39,7 @@ struct Id {
 
 #[derive(Deserialize, JsonSchema)]
 struct To {
-    to: u32,
+    to: f64,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -108,10 +108,12 @@ fn fail(input: Id) -> Result<(), HandlerError> {
 
 #[api(method = "POST", stream = Step)]
 fn count(ctx: &Ctx, input: To) -> Result<Sent, HandlerError> {
-    for step in 1..=input.to {
+    // Saturates: what is no count is 0.
+    let sent = input.to as u32;
+    for step in 1..=sent {
         ctx.stream(&Step { step });
     }
-    Ok(Sent { sent: input.to })
+    Ok(Sent { sent })
 }
 
 #[api(method = "GET")]

@@ -1,0 +1,3 @@
+/* The imports' generated side. */
+#include "abi.h"
+#include "../generated/imports.c"

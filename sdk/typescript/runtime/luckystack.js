@@ -1,0 +1,73 @@
+// The module `luckystack`, which also stands in for the values that handlers import from `@luckystack/…`.
+
+import { caller } from './caller.js';
+import { callFunction, functions, getSession } from './call.js';
+import { HandlerError } from './errors.js';
+import { log as write } from './console.js';
+
+export { HandlerError, callFunction, functions, getSession };
+
+/** Who makes the running call; undefined in hooks, functions and the client half of a sync. */
+export function currentCaller() {
+  const current = caller();
+  if (current === undefined) return undefined;
+  const { ip, language, requestId, traceparent, transport } = current;
+  return { ip, language, requestId, traceparent: traceparent ?? undefined, transport };
+}
+
+/** Lines of the service's log, with their level. */
+export const log = Object.fromEntries(
+  ['trace', 'debug', 'info', 'warn', 'error', 'critical'].map((level) => [
+    level,
+    (message, context = '') => write(level, context, String(message)),
+  ]),
+);
+
+/** Waits for some milliseconds of the call. */
+export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Runs `work` and answers `[error, null]` or `[null, value]`. */
+export async function tryCatch(work, ...args) {
+  try {
+    return [null, await (typeof work === 'function' ? work(...args) : work)];
+  } catch (error) {
+    return [error instanceof Error ? error : new Error(String(error)), null];
+  }
+}
+
+/** The same for a function that answers at once. */
+export function tryCatchSync(work, ...args) {
+  try {
+    return [null, work(...args)];
+  } catch (error) {
+    return [error instanceof Error ? error : new Error(String(error)), null];
+  }
+}
+
+/**
+ * Collects the pieces of a text and emits fewer, longer ones: `push(text, emitter)`, `flush(emitter)` at
+ * the end, `reset()`.
+ */
+export function createStreamThrottle({ flushAtChars = 32, flushEveryMs = 50, field = 'chunk' } = {}) {
+  let text = '';
+  let timer;
+  const reset = () => {
+    if (timer !== undefined) clearTimeout(timer);
+    timer = undefined;
+    text = '';
+  };
+  const flush = (emitter) => {
+    const chunk = text;
+    reset();
+    if (chunk !== '') emitter?.({ [field]: chunk });
+  };
+  return {
+    push(more, emitter) {
+      text += more;
+      if (text.length >= flushAtChars) flush(emitter);
+      else if (flushEveryMs !== false && timer === undefined) timer = setTimeout(() => flush(emitter), flushEveryMs);
+    },
+    flush,
+    reset,
+  };
+}

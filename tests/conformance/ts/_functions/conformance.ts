@@ -1,0 +1,2 @@
+/** Twice a number. */
+export const double = ({ n }: { n: number }) => ({ n: 2 * n });
