@@ -16,7 +16,7 @@ use crate::progress::{Event, Progress};
 pub(crate) const SILENCE: Duration = Duration::from_secs(120);
 
 /// How many lines of a failed command the error shows.
-const TAIL: usize = 12;
+pub(crate) const TAIL: usize = 12;
 
 /// One command line.
 #[derive(Debug, Clone, PartialEq, Eq)]

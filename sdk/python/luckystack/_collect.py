@@ -123,8 +123,8 @@ def _collect(options):
         except Exception as error:
             report(error)
     if not failed and not plugin.exports():
-        where = "in its modules, or in `_api`, `_sync`, `_hooks` or `_functions`" if options.plain else "in `_api` or `_sync`"
-        report(DefinitionError(f"{options.root}: no decorated function was found {where}"))
+        where = "its modules, or in `_api`, `_sync`, `_hooks` or `_functions`" if options.plain else "`_api` or `_sync`"
+        report(DefinitionError(f"{options.root}: no decorated function was found in {where}"))
     return (None, loaded) if failed else (plugin, loaded)
 
 
@@ -179,7 +179,8 @@ def _late_imports(folders):
             continue
         with open(file, "rb") as text:
             tree = ast.parse(text.read())
-        package = next((m.__package__ for m in list(sys.modules.values()) if getattr(m, "__file__", None) == file), None)
+        loaded = list(sys.modules.values())
+        package = next((module.__package__ for module in loaded if getattr(module, "__file__", None) == file), None)
         for node in ast.walk(tree):
             wanted.update(_names_of(node, package))
     late = []

@@ -90,6 +90,7 @@ def _read(request, response):
 def _words(request, error):
     name = type(error).__name__.removeprefix("ErrorCode_").removeprefix("HeaderError_")
     if name == "HttpRequestDenied":
-        return f"{request.url}: the service was not granted this address; add it to `http` under its grants in the preset"
+        remedy = "add it to `http` under its grants in the preset"
+        return f"{request.url}: the service was not granted this address; {remedy}"
     detail = getattr(error, "value", None)
     return f"{request.url}: {name}" + (f" ({detail})" if detail is not None else "")

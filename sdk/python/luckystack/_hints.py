@@ -307,7 +307,7 @@ def check_field(limits, node, where):
         (("pattern", "format"), "strings", lambda node: node == Scalar("string")),
         (("unique",), "lists", lambda node: isinstance(node, Items)),
     ):
-        given = [name for name in names if getattr(limits, name) not in (None, False)]
+        given = [name for name in names if getattr(limits, name) is not None and getattr(limits, name) is not False]
         if given and not any(fits(member) for member in members):
             raise UnsupportedHint(f"{_at(where)}Field({given[0]}=…) is for {kinds}")
 

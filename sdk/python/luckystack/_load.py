@@ -88,7 +88,9 @@ def load(root, source, service):
         module = importlib.import_module(source.module)
         path = os.path.join(root, source.path)
         if not os.path.samefile(getattr(module, "__file__", None) or os.devnull, path):
-            raise DefinitionError(f"{source.path}: the name `{source.module}` is taken by a module of Python; rename the file")
+            raise DefinitionError(
+                f"{source.path}: the name `{source.module}` is taken by a module of Python; rename the file"
+            )
     else:
         module = _import_file(source.module, os.path.join(root, source.path))
     found = [
@@ -125,7 +127,9 @@ def _name_after_file(source, found, service):
     stem = source.path.rsplit("/", 1)[-1].removesuffix(".py")
     match = pattern.fullmatch(stem)
     if match is None or not _names.is_leaf(match["name"]):
-        raise DefinitionError(f"{source.path}: a file in `{source.marker}` is called {expected}; the name {_names.LEAF_RULE}")
+        raise DefinitionError(
+            f"{source.path}: a file in `{source.marker}` is called {expected}; the name {_names.LEAF_RULE}"
+        )
     kind = "api" if source.marker == "_api" else f"sync-{match['half']}"
     main = [definition for definition in found if definition.function.__name__ == "main"]
     decorator = "@" + kind.replace("-", "_")

@@ -180,7 +180,8 @@ def _check_options(options):
         _check(isinstance(additional, (list, tuple)), f"additional is a list, not {additional!r}")
         for predicate in additional:
             fits = isinstance(predicate, dict) and "key" in predicate and predicate.keys() <= known
-            _check(fits, f"additional: {predicate!r} is not a dict of `key` and any of {', '.join(sorted(known - {'key'}))}")
+            others = ", ".join(sorted(known - {"key"}))
+            _check(fits, f"additional: {predicate!r} is not a dict of `key` and any of {others}")
 
 
 def _check_list(name, value):

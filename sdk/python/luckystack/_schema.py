@@ -154,7 +154,8 @@ def _constraints(field, node):
     else:
         known = {}
     given = ((keyword, getattr(field, name)) for name, keyword in known.items())
-    return {keyword: value for keyword, value in given if value not in (None, False) or value == 0 and value is not False}
+    # 0 is a limit, and equal to False.
+    return {keyword: value for keyword, value in given if value is not None and value is not False}
 
 
 def _first_paragraph(cls):

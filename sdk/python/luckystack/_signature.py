@@ -49,9 +49,11 @@ class Signature:
 def read(kind, function):
     """The signature of a function. Raises DefinitionError."""
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-        raise DefinitionError("`async def` is not supported: calls to the host wait by themselves; write `def`", function)
+        message = "`async def` is not supported: calls to the host wait by themselves; write `def`"
+        raise DefinitionError(message, function)
     if inspect.isgeneratorfunction(function):
-        raise DefinitionError("a handler returns its result and does not yield; send chunks with `ctx.stream`", function)
+        message = "a handler returns its result and does not yield; send chunks with `ctx.stream`"
+        raise DefinitionError(message, function)
     hints = hints_of(function)
     given, most = _GIVEN[kind]
     places, names = [], []
@@ -67,7 +69,8 @@ def read(kind, function):
         places.append(len(names))
         names.append(parameter.name)
     if len(names) > most or places.count(None) > 1:
-        raise DefinitionError(f"it has parameters {', '.join(names)}; a function of this kind is {_SHAPES[kind]}", function)
+        message = f"it has parameters {', '.join(names)}; a function of this kind is {_SHAPES[kind]}"
+        raise DefinitionError(message, function)
     if "ctx" in names and given is Ctx and "ctx" not in hints:
         raise DefinitionError("annotate the parameter: `ctx: Ctx`", function)
 

@@ -51,7 +51,8 @@ class Collect(unittest.TestCase):
     def test_files_in_marker_folders_name_their_handlers(self):
         self.save("_api/get_all_v2.py", MAIN.format("api"))
         self.save("_sync/move_server_v1.py", MAIN.format("sync_server"))
-        self.save("_sync/move_client_v1.py", "from luckystack import sync_client, Recipient\n@sync_client\ndef main(to: Recipient):\n    pass\n")
+        client = MAIN.format("sync_client").replace("main()", "main(to: Recipient)")
+        self.save("_sync/move_client_v1.py", "from luckystack import Recipient" + client)
         self.save("reports/_api/list-1_v3.py", MAIN.format("api"))
         self.save("test_weather.py", "raise SystemExit")
         self.save("_api/_helpers.py", "raise SystemExit")
@@ -75,7 +76,8 @@ class Collect(unittest.TestCase):
         for absent in ("hook-handlers", "keyvalue", "http"):
             self.assertNotIn(absent, world)
         # Found although it is imported within a function.
-        self.save("a.py", "from luckystack import api\n@api\ndef a():\n    from luckystack import keyvalue, http\n    import csv\n")
+        late = "    from luckystack import keyvalue, http\n    import csv\n"
+        self.save("a.py", MAIN.format("api").replace("    pass\n", late))
         plan = self.plan()
         world = (self.out / "world.wit").read_text()
         self.assertIn("wasi:keyvalue/store", world)

@@ -152,7 +152,6 @@ class Calls(unittest.TestCase):
         self.assertEqual(answer.logs, [("info", "found v1")])
 
     def test_a_handler_is_still_the_function_that_was_written(self):
-        self.assertEqual(get_by_id(testing.context(), ById("none")) if False else move.__name__, "move")
         with testing.hosted(testing.FakeHost()):
             self.assertEqual(get_by_id(testing.context(), ById("v1")), Found("v1", None))
 

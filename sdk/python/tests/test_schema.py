@@ -90,6 +90,7 @@ CASES = [
     (datetime.datetime, {"type": "string", "format": "date-time"}),
     (datetime.date, {"type": "string", "format": "date"}),
     (uuid.UUID, {"type": "string", "format": "uuid"}),
+    (Annotated[int, Field(max=0)], {"type": "integer", "maximum": 0}),
     (Annotated[int, Field(min=0, max=10)], {"type": "integer", "minimum": 0, "maximum": 10}),
     (Annotated[float, Field(above=0, multiple_of=0.5)], {"type": "number", "exclusiveMinimum": 0, "multipleOf": 0.5}),
     (Annotated[str, Field(min_length=1, pattern="^a")], {"type": "string", "minLength": 1, "pattern": "^a"}),
@@ -199,7 +200,8 @@ class Conversion(unittest.TestCase):
         for value in (float("nan"), object(), b"bytes"):
             with self.subTest(value=value), self.assertRaises((TypeError, ValueError)):
                 dumps(value)
-        self.assertEqual(dumps({"a": {1}, "b": Colour.RED, "c": "é\ud800"}), b'{"a": [1], "b": "red", "c": "\\u00e9\\ud800"}')
+        text = dumps({"a": {1}, "b": Colour.RED, "c": "é\ud800"})
+        self.assertEqual(text, b'{"a": [1], "b": "red", "c": "\\u00e9\\ud800"}')
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ use crate::error::{Attempt, MissingToolchain};
 use crate::install::{on_path, path};
 use crate::process::{self, Line};
 
-/// The oldest Zig that is tried: the ones before know other options.
-const OLDEST_ZIG: (u32, u32) = (0, 13);
+/// The oldest Zig that these command lines were tried with.
+const OLDEST_ZIG: (u32, u32) = (0, 17);
 
 /// A C toolchain that can build plugins.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! Installing a C compiler for the host's own use: Zig, a compiler, linker and C library in one, which PyPI
-//! carries as `ziglang`. It goes into a folder of the host's and touches nothing else.
+//! carries as `ziglang`. It goes into a folder of the host's and touches nothing else. Debian's clang is older
+//! and does as well.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,6 +15,11 @@ use crate::progress::{Event, Progress};
 
 /// The version that is installed.
 pub(crate) const ZIG: &str = "0.17.1";
+
+/// Debian's package of pip.
+const PIP: &str = "python3-pip";
+/// Debian's packages of a whole toolchain: compiler, linker, C library and what the compiler calls itself.
+const CLANG: [&str; 4] = ["clang", "lld", "wasi-libc", "libclang-rt-dev-wasm32"];
 
 /// What the error calls the missing thing.
 const MISSING: &str = "a C compiler for WebAssembly";
@@ -43,7 +49,7 @@ pub(crate) fn zig_cache() -> PathBuf {
 
 impl CToolchain {
     /// Looks for a toolchain and, when there is none, installs Zig from PyPI; as root on Debian, pip first
-    /// where that is missing.
+    /// where that is missing, and Debian's clang where PyPI is of no help.
     ///
     /// # Errors
     /// When there is none afterwards; the error holds everything that was tried.
@@ -53,41 +59,36 @@ impl CToolchain {
             Ok(toolchain) => return Ok(toolchain),
             Err(tried) => tried,
         };
-        let mut failed = install_zig(progress).await.err();
-        if failed.is_some() && !has_pip().await && is_debian(&path()) {
-            tried.extend(failed.take());
-            if is_root() {
-                for step in Step::debian(&["python3-pip".to_owned()]) {
-                    tried.extend(run(&step, progress).await);
-                }
-                failed = install_zig(progress).await.err();
-            } else {
-                let result = "not run: it needs root".to_owned();
-                tried.push(Attempt { what: "apt-get install python3-pip".to_owned(), result });
+        let may_install = is_debian(&path()) && is_root();
+        if may_install && !has_pip().await {
+            for step in Step::debian(&[PIP.to_owned()]) {
+                tried.extend(run(&step, progress).await);
             }
         }
-        tried.extend(failed);
-        match find::look().await {
-            Ok(toolchain) => {
-                warm(&toolchain, progress).await;
-                Ok(toolchain)
-            }
-            Err(after) => {
-                tried.extend(after);
-                Err(missing(tried))
+        tried.extend(install_zig(progress).await.err());
+        if let Ok(toolchain) = find::look().await {
+            warm(&toolchain, progress).await;
+            return Ok(toolchain);
+        }
+        if may_install {
+            for step in Step::debian(&CLANG.map(str::to_owned)) {
+                tried.extend(run(&step, progress).await);
             }
         }
+        find::look().await.map_err(|after| {
+            tried.extend(after);
+            missing(tried)
+        })
     }
 }
 
 /// The error, with the commands that help.
 pub(crate) fn missing(tried: Vec<Attempt>) -> MissingToolchain {
-    let mut install = vec![format!("{}", pip(&place()))];
-    install.push("install Zig (https://ziglang.org/download) so that `zig` is on the PATH".to_owned());
+    let zig = "install Zig (https://ziglang.org/download) so that `zig` is on the PATH";
+    let mut install = vec![pip(&place()).to_string(), zig.to_owned()];
     if is_debian(&path()) {
-        let packages = ["python3-pip".to_owned()];
-        let steps: Vec<String> = Step::debian(&packages).iter().map(|step| format!("sudo {step}")).collect();
-        install.push(format!("{} && {}", steps.join(" && "), pip(&place())));
+        let steps = Step::debian(&CLANG.map(str::to_owned)).map(|step| format!("sudo {step}"));
+        install.push(steps.join(" && "));
     }
     MissingToolchain { missing: MISSING, tried, install }
 }

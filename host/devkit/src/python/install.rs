@@ -18,7 +18,8 @@ const NAMES: [&str; 6] = ["python3.14", "python3.13", "python3.12", "python3.11"
 
 /// Prints where it is when it can be used.
 const PROBE: &str = "import sys\n\
-    if sys.version_info < (3, 10): sys.exit('it is Python %d.%d; 3.10 is the oldest that works' % sys.version_info[:2])\n\
+    version = '%d.%d' % sys.version_info[:2]\n\
+    if sys.version_info < (3, 10): sys.exit('it is Python ' + version + '; 3.10 is the oldest that works')\n\
     try: import ensurepip, venv\n\
     except ImportError: sys.exit('its modules venv and ensurepip are not installed')\n\
     print(sys.executable)";

@@ -78,7 +78,7 @@ pub(super) async fn provide(
     })?;
     if !status.success() {
         output.push_str(
-            "Only packages in pure Python can be part of a component: those that PyPI offers as a wheel `py3-none-any`.",
+            "Only packages in pure Python can be part of a component: those with a wheel `py3-none-any`.",
         );
         return Err(BuildError::Compile { plugin: plugin.to_owned(), status: status.to_string(), output });
     }

@@ -1,12 +1,12 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Mutex as StdMutex;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::process::Command;
 
 use super::*;
-use crate::install::{SILENCE, is_debian_release, run_unless_silent};
+use crate::install::{SILENCE, TAIL, is_debian_release, run_unless_silent};
 use crate::progress::{Event, Quiet};
 use crate::rust::find::Compiler;
 
@@ -124,7 +124,7 @@ fn packages_are_not_installed_by_an_ordinary_user() {
     let probes = Probes { path, ..Probes::default() };
     match Debian::offers(&probes, false) {
         Err(Some(attempt)) => assert_eq!(attempt.result, "not run: it needs root"),
-        other => assert!(!is_debian(&probes) && other == Err(None), "{other:?}"),
+        other => assert!(!is_debian(&probes.path) && other == Err(None), "{other:?}"),
     }
 }
 
