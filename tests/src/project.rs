@@ -21,6 +21,17 @@ const PLACES: u32 = 64;
 /// Variables that a host gets from the machine it is tested on: where programs and toolchains are.
 const INHERITED: [&str; 5] = ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"];
 
+/// Whether a host gets the variable: those of [`INHERITED`], and how package managers reach their registries.
+fn is_inherited(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    INHERITED.contains(&name)
+        || lower.starts_with("npm_config_")
+        || lower.starts_with("pip_")
+        || lower.ends_with("_proxy")
+        || lower.starts_with("ssl_cert_")
+        || lower == "node_extra_ca_certs"
+}
+
 /// A project in the making.
 #[derive(Debug)]
 pub struct Project {
@@ -208,7 +219,7 @@ impl Project {
         self.write_configuration();
         let mut command = Command::new(&self.program);
         command.current_dir(self.dir()).args(args).env_clear().kill_on_drop(true);
-        let inherited = INHERITED.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+        let inherited = std::env::vars_os().filter(|(name, _)| is_inherited(&name.to_string_lossy()));
         command
             .envs(inherited)
             .env("XDG_CACHE_HOME", shared_cache())

@@ -97,9 +97,10 @@ async fn build_writes_components_once_and_fails_with_the_errors() {
 
 #[tokio::test]
 async fn types_are_written_checked_and_kept_current() {
-    let project = project()
-        .guest(Guest::Vehicles)
-        .settings("[paths]\nplugins = \"plugins\"\ntypes = \"src/generated\"\n\n[listen]\nport = 0\n");
+    let project = project().guest(Guest::Vehicles).write(
+        "presets/project.toml",
+        "[paths]\nplugins = \"plugins\"\ntypes = \"src/generated\"\n\n[listen]\nport = 0\n",
+    );
     let out = project.dir().join("src/generated/apiTypes.generated.ts");
     let missing = project.run(&["types", "--check"]).await;
     assert!(!missing.status.success());

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::future::{self, BoxFuture, FutureExt};
 use luckystack_devkit::{BuildRequest, Built, Language, Progress, Toolchain};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, mpsc};
@@ -52,8 +53,12 @@ struct Shared {
     jobs: Semaphore,
     progress: Arc<dyn Progress>,
     send: mpsc::UnboundedSender<(Lane, u64, Vec<Finished>)>,
-    toolchains: Mutex<HashMap<Language, Toolchain>>,
+    toolchains: Mutex<HashMap<Language, Search>>,
 }
+
+/// A toolchain that is being found or installed, or was. It goes on when the build that asked for it is
+/// restarted: an installation that a save interrupts would never end.
+type Search = future::Shared<BoxFuture<'static, Result<Toolchain, String>>>;
 
 impl Builds {
     /// At most `jobs` builds at a time.
@@ -150,13 +155,25 @@ impl Shared {
 
     /// Found once; one that is missing is looked for again with the next build.
     async fn toolchain(&self, language: Language) -> Result<Toolchain, String> {
-        if let Some(found) = self.toolchains.lock().get(&language) {
-            return Ok(found.clone());
-        }
-        let found = Toolchain::find_or_install(language, &*self.progress).await;
-        let found = found.map_err(|missing| missing.to_string())?;
-        self.toolchains.lock().insert(language, found.clone());
-        Ok(found)
+        let search = {
+            let mut toolchains = self.toolchains.lock();
+            let known = toolchains.get(&language).filter(|known| !matches!(known.peek(), Some(Err(_))));
+            match known {
+                Some(known) => known.clone(),
+                None => {
+                    let progress = Arc::clone(&self.progress);
+                    let search = async move {
+                        let found = Toolchain::find_or_install(language, &*progress).await;
+                        found.map_err(|missing| missing.to_string())
+                    };
+                    let search = search.boxed().shared();
+                    tokio::spawn(search.clone());
+                    toolchains.insert(language, search.clone());
+                    search
+                }
+            }
+        };
+        search.await
     }
 }
 

@@ -65,7 +65,7 @@ try {
 } catch (error) {
   if (!Array.isArray(error.errors)) throw error;
   const texts = await esbuild.formatMessages(error.errors, { kind: 'error', color: colour, terminalWidth: 100 });
-  fail(texts.join(''));
+  fail(texts.join('') + uninstalled(texts.join('')));
 }
 const bundleMs = since(began);
 const notes = await esbuild.formatMessages(bundled.warnings, { kind: 'warning', color: colour, terminalWidth: 100 });
@@ -111,6 +111,14 @@ try {
 }
 fs.writeFileSync(output, made.component);
 fs.writeFileSync(guessFile, manifest);
+
+/** What to do about packages that `package.json` names and that are not there. */
+function uninstalled(messages) {
+  const file = path.join(dir, 'package.json');
+  const { dependencies = {} } = fs.existsSync(file) ? JSON.parse(fs.readFileSync(file, 'utf8')) : {};
+  const missing = Object.keys(dependencies).filter((name) => messages.includes(`Could not resolve "${name}`));
+  return missing.length === 0 ? '' : `${missing.join(', ')}: in package.json, but not installed: npm install --prefix ${shown(dir)}\n`;
+}
 
 /** The builder's part of the manifest. */
 function manifestOf({ routes, groups, hooks }) {
