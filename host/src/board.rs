@@ -97,7 +97,7 @@ impl Progress for Board {
                     "  built     {} ({} KB, compiled in {:.1} s)",
                     built.component.display(),
                     built.bytes / 1024,
-                    built.compile.as_secs_f64()
+                    (built.compile + built.encode).as_secs_f64()
                 ));
             }
             _ => {}

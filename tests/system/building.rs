@@ -38,7 +38,7 @@ async fn a_typescript_handler_is_built_on_start_and_on_save() {
     // An error of types is the compiler's own, with file and line; what served serves on.
     fs::write(&file, HANDLER.replace("data.name", "data.nam")).unwrap();
     host.wait_for_log("failed    plugins/greetings").await;
-    assert!(host.log().contains("greet_v1.ts:3:"), "{}", host.log());
+    assert!(host.log().contains("greet_v1.ts(3,"), "{}", host.log());
     assert_eq!(greet().await, "good day Ada");
 
     // An empty file in a known place becomes a handler; the broken one beside it is mended.
@@ -85,7 +85,7 @@ async fn build_writes_components_once_and_fails_with_the_errors() {
     let failed = project.run(&["build"]).await;
     let told = String::from_utf8_lossy(&failed.stderr).into_owned();
     assert!(
-        !failed.status.success() && told.contains("greet_v1.ts:1:") && told.contains("1 failed"),
+        !failed.status.success() && told.contains("greet_v1.ts:2:") && told.contains("1 failed"),
         "{told}"
     );
     assert_eq!(fs::read(&component).unwrap(), before, "a failed build leaves what was there");

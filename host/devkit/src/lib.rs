@@ -62,8 +62,9 @@ pub use language::{BuildRequest, Built, Language, Toolchain};
 pub use progress::{Event, Progress, Quiet};
 pub use python::PythonToolchain;
 pub use rust::RustToolchain;
-pub use strip::strip;
 pub use scaffold::{
-    Created, FileRule, InPreset, Injected, New, ScaffoldError, What, inject, inject_empty, refresh_rust_sdk, scaffold,
+    Created, FileRule, InPreset, Injected, New, ScaffoldError, What, inject, inject_empty, refresh_rust_sdk,
+    scaffold,
 };
+pub use strip::strip;
 pub use typescript::TypeScriptToolchain;

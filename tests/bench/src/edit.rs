@@ -42,7 +42,7 @@ const SUBJECTS: [Subject; 3] = [
         service: "editrust",
         source: (
             "src/lib.rs",
-            "use luckystack::prelude::*;\n\n#[api]\nfn get_mark() -> Result<&'static str, HandlerError> {\n    Ok(\"MARK0000\")\n}\n\nluckystack::plugin! { service = \"editrust\", handlers = [get_mark] }\n",
+            "use luckystack::prelude::*;\n\n#[api]\nfn get_mark() -> Result<&'static str, HandlerError> {\n    Ok(\"MARK0000, in a text too long to be anything but data\")\n}\n\nluckystack::plugin! { service = \"editrust\", handlers = [get_mark] }\n",
         ),
         others: &[(
             "Cargo.toml",
@@ -55,7 +55,7 @@ const SUBJECTS: [Subject; 3] = [
         service: "editts",
         source: (
             "_api/getMark_v1.ts",
-            "export const auth = { login: false };\nexport interface ApiParams { data: {} }\nexport const main = async (_: ApiParams) => ({ status: 'success' as const, result: 'MARK0000' });\n",
+            "export const auth = { login: false };\nexport interface ApiParams { data: {} }\nexport const main = async (_: ApiParams) => ({ status: 'success' as const, result: 'MARK0000, in a text too long to be anything but data' });\n",
         ),
         others: &[],
         bound: 600.0,
@@ -65,7 +65,7 @@ const SUBJECTS: [Subject; 3] = [
         service: "editpy",
         source: (
             "_api/getMark_v1.py",
-            "from luckystack import api\n\n\n@api\ndef main() -> str:\n    return \"MARK0000\"\n",
+            "from luckystack import api\n\n\n@api\ndef main() -> str:\n    return \"MARK0000, in a text too long to be anything but data\"\n",
         ),
         others: &[],
         bound: 2500.0,

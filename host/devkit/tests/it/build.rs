@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Read;
 use std::os::unix::net::UnixListener;
 
-use crate::support::{Kept, Sources, manifest, project, target_dir, toolchain};
+use crate::support::{Kept, Sources, manifest, project, toolchain};
 use luckystack_devkit::{BuildError, BuildRequest, Quiet};
 use wit_component::DecodedWasm;
 

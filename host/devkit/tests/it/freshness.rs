@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::time::{Duration, SystemTime};
 
-use crate::support::{Sources, manifest, target_dir};
+use crate::support::{Sources, manifest};
 use luckystack_devkit::{BuildRequest, Freshness, Staleness, freshness};
 
 /// A plugin with a path dependency, a module, and an included file.
