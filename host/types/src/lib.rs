@@ -1,7 +1,7 @@
 //! From the manifests of loaded plugins to what a front end builds against: TypeScript types, zod
 //! schemas, and documents of the API.
 //!
-//! Pure: [`generate`] turns manifests into texts, [`write`] and [`stale`] bring them to a folder and
+//! Pure: [`generate`] turns manifests into texts, [`write()`] and [`stale`] bring them to a folder and
 //! compare them with it. The same manifests give the same texts, whatever order they come in. A
 //! manifest is not trusted: nothing in it can leave the string, name or comment that it is put into.
 //!
