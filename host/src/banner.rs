@@ -32,8 +32,13 @@ pub(crate) fn listing(project: &Project, loaded: &Loaded) -> String {
         let _ = writeln!(out, "skipped   {error}\n");
     }
     for service in loaded.empty.iter().filter(|service| *service != FUNCTIONS) {
-        let _ =
-            writeln!(out, "skipped   {service}: its folder holds neither a component nor sources of one\n");
+        let has_sources =
+            project.services.iter().any(|known| known.service == *service && !known.sources.is_empty());
+        let why = match has_sources {
+            true => "its sources have not been built yet",
+            false => "its folder holds neither a component nor sources of one",
+        };
+        let _ = writeln!(out, "skipped   {service}: {why}\n");
     }
     out
 }

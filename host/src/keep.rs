@@ -82,6 +82,15 @@ impl Cause {
         }
     }
 
+    /// Whether a file that exists was written below `dir`. What is gone there counts if a build read it:
+    /// editors and tools make files for a moment, and take them away again.
+    fn writes_below(&self, dir: &Path) -> bool {
+        match self {
+            Cause::Everything => true,
+            Cause::Paths(paths) => paths.iter().any(|path| path.starts_with(dir) && path.exists()),
+        }
+    }
+
     fn has(&self, file: &Path) -> bool {
         match self {
             Cause::Everything => true,
@@ -225,7 +234,7 @@ impl Keeper {
             let dir = absolute(&request.dir);
             let appeared = dev.known.insert((dir.clone(), request.language));
             let concerned =
-                appeared || cause.touches(&dir) || inputs(request).iter().any(|input| cause.has(input));
+                appeared || cause.writes_below(&dir) || inputs(request).iter().any(|input| cause.has(input));
             // Without a change there is no reason to try again, or to begin again.
             let nothing_new = matches!(cause, Cause::Everything)
                 && (dev.failed.contains(&dir) || dev.builds.running().any(|running| running == request));

@@ -6,6 +6,7 @@
 //! that least. Throughput and latency stand beside it.
 
 mod client;
+mod compile;
 mod edit;
 mod http;
 mod hyper_server;
