@@ -48,7 +48,7 @@ async fn a_typescript_handler_is_built_on_start_and_on_save() {
     host.wait_for_log_line("swapped   greetings", 2).await;
     let template = fs::read_to_string(host.dir().join("plugins/greetings/_api/listAll_v2.ts")).unwrap();
     assert!(template.contains("export const main"), "{template}");
-    assert_eq!(host.get("/api/greetings/listAll/v2").await.status, 200, "{}", host.log());
+    assert_eq!(host.get("/api/greetings/listAll/v2?name=Ada").await.status, 200, "{}", host.log());
     assert_eq!(greet().await, "hello Ada");
 }
 
