@@ -50,6 +50,10 @@ impl Settling {
             self.burst = Some((began, now));
         }
         self.paths.insert(path.to_owned(), (step, now));
+        // What was written whole may be written again, or gone, before its burst is over.
+        if step != Step::Whole && !self.paths.values().any(|(step, _)| *step == Step::Whole) {
+            self.burst = None;
+        }
     }
 
     /// When to ask [`Settling::take`] next; none when everything is at rest.
