@@ -176,7 +176,7 @@ impl Keeper {
     /// Reads the configuration again. One with errors changes nothing but what is printed.
     fn reopen(&mut self) {
         match project::open(&self.common, false) {
-            Ok(mut now) => {
+            Ok(now) => {
                 let before = &self.project.topology.project;
                 let config = &now.topology.project;
                 if before != config {
@@ -202,7 +202,7 @@ impl Keeper {
                 let new = now.findings.iter().filter(|finding| !self.project.findings.contains(finding));
                 print_findings(&new.cloned().collect::<Vec<_>>());
                 self.state.configuration(&now.selection.presets, &now.findings);
-                std::mem::swap(&mut self.project, &mut now);
+                self.project = now;
             }
             Err(problem) => {
                 let findings = match problem {

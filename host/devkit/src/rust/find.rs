@@ -13,6 +13,7 @@ use tokio::process::Command;
 use super::TARGET;
 use super::install;
 use crate::error::{Attempt, MissingToolchain};
+use crate::install::{on_path, path};
 use crate::process::{self, Line};
 
 /// Where distributions put their compiler.
@@ -90,8 +91,7 @@ impl RustToolchain {
 
 /// Looks at the machine.
 pub(crate) async fn probe() -> Probes {
-    let path = std::env::var_os("PATH");
-    let path: Vec<PathBuf> = path.iter().flat_map(std::env::split_paths).collect();
+    let path = path();
     let mut probes = Probes {
         cargo: on_path(&path, "cargo"),
         rustup: on_path(&path, "rustup"),
@@ -170,10 +170,6 @@ fn linker(compiler: &Compiler, probes: &Probes) -> Result<PathBuf, String> {
         Some(link) => format!("its linker {} points to a program that is not installed", link.display()),
         None => "no linker for WebAssembly was found (rust-lld or wasm-ld)".to_owned(),
     })
-}
-
-fn on_path(path: &[PathBuf], program: &str) -> Option<PathBuf> {
-    path.iter().map(|folder| folder.join(program)).find(|candidate| candidate.is_file())
 }
 
 impl Compiler {
