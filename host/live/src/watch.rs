@@ -126,6 +126,7 @@ fn steps(event: &Event) -> impl Iterator<Item = (&Path, Step)> {
     event.paths.iter().enumerate().filter_map(|(n, path)| {
         let step = match event.kind {
             EventKind::Create(CreateKind::Folder) => Step::Whole,
+            EventKind::Create(_) if is_link(path) => Step::Whole,
             EventKind::Create(_) => Step::Touched,
             EventKind::Access(AccessKind::Close(AccessMode::Write)) => Step::Whole,
             EventKind::Modify(ModifyKind::Name(RenameMode::From)) => Step::Gone,
@@ -139,6 +140,12 @@ fn steps(event: &Event) -> impl Iterator<Item = (&Path, Step)> {
         };
         Some((path.as_path(), step))
     })
+}
+
+/// A name for content that is there already: nobody is going to write it, or to close it.
+fn is_link(path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    path.symlink_metadata().is_ok_and(|meta| meta.is_symlink() || (meta.is_file() && meta.nlink() > 1))
 }
 
 /// What no build reads: hidden and temporary files, and folders of tools.
