@@ -13,6 +13,7 @@
 //! | [`project`] | a project in a temporary folder |
 //! | [`host`] | a started host: its address, its output, its end |
 //! | [`client`] | HTTP requests and event streams |
+//! | [`programs`], [`redis`] | servers that are not ours, installed if they are missing |
 //! | [`load`] | ordinary load beside an attack, and what became of it |
 
 #![warn(missing_docs)]
@@ -24,10 +25,13 @@ pub mod guests;
 pub mod host;
 pub mod languages;
 pub mod load;
+pub mod programs;
 pub mod project;
+pub mod redis;
 
 pub use client::{Answer, Call, Connection};
 pub use forge::{Act, Forge};
 pub use host::Host;
 pub use load::Load;
 pub use project::Project;
+pub use redis::RedisServer;

@@ -242,8 +242,7 @@ async fn a_guest_reads_its_callers_session_and_no_other() {
     let host = Host::start();
     let plugin = host.plugin("session", ServiceSettings::default(), guest).await;
     let mut call = call();
-    let session =
-        Session { token: "secret".into(), user_id: "1".into(), user: Bytes::from_static(b"{\"id\":1}") };
+    let session = Session::read("secret", Bytes::from_static(b"{\"id\":\"1\"}")).unwrap();
     call.caller.session = Some(Arc::new(session));
     let call = Arc::new(call);
     assert_eq!(run(&plugin, &call, "secret").await.unwrap().unwrap(), b"{\"id\":1}");

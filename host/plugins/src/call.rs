@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Instant;
 
 use bytes::Bytes;
+use serde_json::{Map, Value};
 
 use crate::bindings::luckystack::plugin::types;
 
@@ -30,7 +31,10 @@ impl Transport {
 }
 
 /// The session of a signed-in caller; WIT `types.session`.
-#[derive(Clone, Debug)]
+///
+/// Made once per version of a session and shared by all its calls, so what calls keep asking of it is
+/// taken out once.
+#[derive(Debug)]
 pub struct Session {
     /// Opaque token. A secret.
     pub token: String,
@@ -38,6 +42,33 @@ pub struct Session {
     pub user_id: String,
     /// The session as a JSON object, without the token.
     pub user: Bytes,
+    /// `csrfToken` of it, if it has one. A secret.
+    pub csrf_token: Option<String>,
+    /// `language` of it, if it has one.
+    pub language: Option<String>,
+    fields: Map<String, Value>,
+}
+
+impl Session {
+    /// Reads a session object; none when it is no JSON object with an `id` that is a string (§5.2).
+    pub fn read(token: impl Into<String>, user: impl Into<Bytes>) -> Option<Self> {
+        let user = user.into();
+        let Ok(Value::Object(fields)) = serde_json::from_slice(&user) else { return None };
+        let text = |key: &str| fields.get(key).and_then(Value::as_str).map(str::to_owned);
+        Some(Session {
+            token: token.into(),
+            user_id: text("id").filter(|id| !id.is_empty())?,
+            csrf_token: text("csrfToken"),
+            language: text("language"),
+            user,
+            fields,
+        })
+    }
+
+    /// The session object's fields.
+    pub fn fields(&self) -> &Map<String, Value> {
+        &self.fields
+    }
 }
 
 /// Who calls; WIT `types.caller`. Cheap to clone.

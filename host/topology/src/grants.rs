@@ -21,6 +21,12 @@ pub struct Grants {
     pub http: Vec<HttpGrant>,
     /// A key-value store of the service's own.
     pub keyvalue: Option<KeyValueGrant>,
+    /// `sessions`: reading, changing and ending sessions of other users than the caller.
+    pub sessions: bool,
+    /// `accounts`: changing user records, passwords and e-mail addresses.
+    pub accounts: bool,
+    /// `uploads`: putting files up below `/uploads`.
+    pub uploads: bool,
 }
 
 /// One entry of the outbound allow-list: `api.example.com`, `*.example.org:8443`,

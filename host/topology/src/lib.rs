@@ -56,9 +56,11 @@ pub use names::{
 pub use overrides::{Overrides, SET_ENV_PREFIX};
 pub use preset::Preset;
 pub use project::{
-    ApiConfig, CorsConfig, EngineConfig, HealthHashConfig, HealthHashMode, HttpConfig, ListenConfig,
-    PathsConfig, ProjectConfig, RateLimitConfig, RuntimeMode, SecurityHeaders, StreamConfig, TlsConfig,
-    ValidationConfig,
+    AccountStrategy, ApiConfig, AppConfig, AuthConfig, BackplaneConfig, BackplaneStore, CookieConfig,
+    CorsConfig, EmailConfig, EngineConfig, HealthHashConfig, HealthHashMode, HttpConfig, ListenConfig,
+    LockoutConfig, OAuthProviderConfig, OnConflict, OnStoreError, PasswordHash, PasswordPolicyConfig,
+    PathsConfig, ProjectConfig, RateLimitConfig, RateLimitStore, RuntimeMode, SameSite, SecurityHeaders,
+    SessionConfig, SessionsPerUser, StreamConfig, TlsConfig, UploadsConfig, UsersConfig, ValidationConfig,
 };
 pub use settings::{InstancePolicy, ServiceSettings};
 pub use topology::{Loaded, Selection, SourceFile, Topology, UnknownPreset, parse};

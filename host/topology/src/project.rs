@@ -3,8 +3,16 @@
 //! The rule: a key exists here only if the host reads it. What the protocol names and the host
 //! does not do yet is an unknown key, because a setting that is accepted and ignored is a lie.
 
+mod identity;
 mod read;
 
+pub use identity::{
+    AccountStrategy, AppConfig, AuthConfig, BackplaneConfig, BackplaneStore, CookieConfig, EmailConfig,
+    LockoutConfig, OAuthProviderConfig, OnConflict, PasswordHash, PasswordPolicyConfig, SameSite,
+    SessionConfig, SessionsPerUser, UploadsConfig, UsersConfig,
+};
+
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -32,6 +40,22 @@ pub struct ProjectConfig {
     pub validation: ValidationConfig,
     /// `[engine]`
     pub engine: EngineConfig,
+    /// `[app]`
+    pub app: AppConfig,
+    /// `[backplane]`
+    pub backplane: BackplaneConfig,
+    /// `[session]`
+    pub session: SessionConfig,
+    /// `[auth]`
+    pub auth: AuthConfig,
+    /// `[users]`
+    pub users: UsersConfig,
+    /// `[oauth.NAME]`, by name.
+    pub oauth: BTreeMap<String, OAuthProviderConfig>,
+    /// `[email]`
+    pub email: EmailConfig,
+    /// `[uploads]`
+    pub uploads: UploadsConfig,
 }
 
 /// `[paths]`
@@ -49,6 +73,10 @@ pub struct PathsConfig {
     pub cache: Option<PathBuf>,
     /// `types`: where the types for front ends are written, and kept current with `--dev`.
     pub types: Option<PathBuf>,
+    /// `data` (`data`): what must survive a restart: sessions and users, private to this user.
+    pub data: PathBuf,
+    /// `uploads` (`<data>/uploads`): files served below `/uploads`.
+    pub uploads: PathBuf,
 }
 
 /// `[listen]`
@@ -105,6 +133,10 @@ pub struct HttpConfig {
     pub drain_timeout: Duration,
     /// `host_state`: whether `/_host` tells what is loaded. On with `--dev` and off without it when absent.
     pub host_state: Option<bool>,
+    /// `session_cookie_*`, `accept_bearer_in_cookie_mode`
+    pub cookie: CookieConfig,
+    /// `test_reset_endpoint` (`/_test/reset`, §6.2)
+    pub test_reset_endpoint: String,
     /// `[http.cors]`
     pub cors: CorsConfig,
     /// `[http.security_headers]`
@@ -190,6 +222,32 @@ pub struct RateLimitConfig {
     pub skip_loopback_in_dev: bool,
     /// `max_keys` (50 000): counters kept in memory at once.
     pub max_keys: u32,
+    /// `store` (`memory`); `redis` counts for all hosts together.
+    pub store: RateLimitStore,
+    /// `redis_key_prefix` (`rate-limit`): what its keys begin with, behind the project's name.
+    pub redis_key_prefix: String,
+    /// `on_store_error` (`memory`): what is done while Redis does not answer.
+    pub on_store_error: OnStoreError,
+    /// `[rate_limiting.auth]`
+    pub auth: LockoutConfig,
+}
+
+/// Where calls are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RateLimitStore {
+    /// In each host by itself.
+    Memory,
+    /// In the Redis server of the backplane.
+    Redis,
+}
+
+/// What becomes of calls that cannot be counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OnStoreError {
+    /// They are counted in memory.
+    Memory,
+    /// They are refused.
+    Deny,
 }
 
 /// `[api]`
@@ -239,6 +297,7 @@ impl ProjectConfig {
     #[must_use]
     pub fn defaults(config_dir: &Path, root: &Path) -> Self {
         let plugins = resolve(root, Path::new("plugins"));
+        let data = resolve(root, Path::new("data"));
         Self {
             name: "luckystack".to_owned(),
             default_language: "en".to_owned(),
@@ -249,6 +308,8 @@ impl ProjectConfig {
                 locales: config_dir.join("locales"),
                 public: None,
                 cache: None,
+                uploads: data.join("uploads"),
+                data,
             },
             listen: ListenConfig::default(),
             tls: None,
@@ -257,6 +318,14 @@ impl ProjectConfig {
             api: ApiConfig::default(),
             validation: ValidationConfig { runtime_mode: RuntimeMode::Enforce },
             engine: EngineConfig::default(),
+            app: AppConfig::default(),
+            backplane: BackplaneConfig { store: None, url: None },
+            session: SessionConfig::default(),
+            auth: AuthConfig::default(),
+            users: UsersConfig::default(),
+            oauth: BTreeMap::new(),
+            email: EmailConfig::default(),
+            uploads: UploadsConfig::default(),
         }
     }
 }
@@ -291,6 +360,8 @@ impl Default for HttpConfig {
             max_connections: 10_000,
             drain_timeout: Duration::from_secs(10),
             host_state: None,
+            cookie: CookieConfig::default(),
+            test_reset_endpoint: "/_test/reset".to_owned(),
             cors: CorsConfig::default(),
             security_headers: SecurityHeaders::default(),
             stream: StreamConfig::default(),
@@ -355,6 +426,10 @@ impl Default for RateLimitConfig {
             window: Duration::from_secs(60),
             skip_loopback_in_dev: false,
             max_keys: 50_000,
+            store: RateLimitStore::Memory,
+            redis_key_prefix: "rate-limit".to_owned(),
+            on_store_error: OnStoreError::Memory,
+            auth: LockoutConfig::default(),
         }
     }
 }

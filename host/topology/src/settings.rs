@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::document::Value;
 use crate::grants::{Grants, HttpGrant, KeyValueGrant};
 use crate::project::EngineConfig;
-use crate::reader::{Reader, Wrong, boolean, choice, duration, integer, list, size, text};
+use crate::reader::{Reader, Wrong, boolean, choice, duration, integer, list, size, text, word};
 use crate::units::format_size;
 
 /// How long an instance of a component lives.
@@ -64,6 +64,8 @@ pub struct ServiceSettings {
     pub degraded_after: u32,
     /// `[grants]`. Nothing is granted by default.
     pub grants: Grants,
+    /// `session_fields`: fields of the caller's session that the service may set. None by default.
+    pub session_fields: Vec<String>,
     /// `[config]`: what the service reads through `wasi:config`.
     pub config: BTreeMap<String, String>,
     /// `[pin]`: file name of a component to the SHA-256 (lower-case hex) that its bytes must have.
@@ -99,6 +101,7 @@ impl Default for ServiceSettings {
             max_log_lines: 1000,
             degraded_after: 5,
             grants: Grants::default(),
+            session_fields: Vec::new(),
             config: BTreeMap::new(),
             pin: BTreeMap::new(),
         }
@@ -159,6 +162,7 @@ impl ServiceSettings {
         r.set("max_log_lines", &mut s.max_log_lines, integer(0..=u32::MAX));
         r.set("degraded_after", &mut s.degraded_after, integer(1..=u32::MAX));
         s.grants = r.section("grants", read_grants);
+        s.session_fields = r.get("session_fields", list(word)).unwrap_or_default();
         s.config = read_config(r);
         s.pin = read_pins(r);
         s.warn_of_settings_without_effect(r);
@@ -220,7 +224,14 @@ fn read_grants(r: &mut Reader<'_, '_>) -> Grants {
         .unwrap_or(false)
         .then(KeyValueGrant::default)
     };
-    Grants { http, keyvalue }
+    let mut flag = |key| r.get(key, boolean).unwrap_or(false);
+    Grants {
+        http,
+        keyvalue,
+        sessions: flag("sessions"),
+        accounts: flag("accounts"),
+        uploads: flag("uploads"),
+    }
 }
 
 fn read_config(r: &mut Reader<'_, '_>) -> BTreeMap<String, String> {

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{
-    ApiConfig, CorsConfig, EngineConfig, HealthHashConfig, HealthHashMode, HttpConfig, ListenConfig,
-    PathsConfig, ProjectConfig, RateLimitConfig, RuntimeMode, SecurityHeaders, StreamConfig, TlsConfig,
-    ValidationConfig, resolve,
+    ApiConfig, BackplaneConfig, CorsConfig, EmailConfig, EngineConfig, HealthHashConfig, HealthHashMode,
+    HttpConfig, ListenConfig, OnStoreError, PathsConfig, ProjectConfig, RateLimitConfig, RateLimitStore,
+    RuntimeMode, SecurityHeaders, StreamConfig, TlsConfig, UsersConfig, ValidationConfig, identity, resolve,
 };
 use crate::document::{Node, Table};
 use crate::finding::{Finding, Place};
@@ -45,6 +45,14 @@ impl ProjectConfig {
             r.section("api", |r| c.api.read(r));
             r.section("validation", |r| c.validation.read(r));
             r.section("engine", |r| c.engine.read(r));
+            r.section("app", |r| c.app.read(r));
+            c.backplane = r.section("backplane", BackplaneConfig::read);
+            r.section("session", |r| c.session.read(r));
+            r.section("auth", |r| c.auth.read(r));
+            c.users = r.section("users", UsersConfig::read);
+            c.oauth = identity::read_oauth(r);
+            c.email = r.section("email", EmailConfig::read);
+            r.section("uploads", |r| c.uploads.read(r));
             c
         })
     }
@@ -61,6 +69,11 @@ impl PathsConfig {
         self.public = r.get("public", path(root));
         self.cache = r.get("cache", path(root));
         self.types = r.get("types", path(root));
+        if let Some(data) = r.get("data", path(root)) {
+            self.uploads = data.join("uploads");
+            self.data = data;
+        }
+        r.set("uploads", &mut self.uploads, path(root));
         if self.functions == self.plugins
             && let Some(at) = r.place("functions").cloned()
         {
@@ -113,6 +126,8 @@ impl HttpConfig {
     fn read(&mut self, r: &mut Reader<'_, '_>) {
         r.set("request_body_max_bytes", &mut self.request_body_max_bytes, size(1..=1 << 30));
         r.set("health_endpoint", &mut self.health_endpoint, endpoint);
+        r.set("test_reset_endpoint", &mut self.test_reset_endpoint, endpoint);
+        self.cookie.read(r);
         r.set("live_endpoint", &mut self.live_endpoint, endpoint);
         r.set("ready_endpoint", &mut self.ready_endpoint, endpoint);
         self.check_endpoints(r);
@@ -143,6 +158,7 @@ impl HttpConfig {
             ("live_endpoint", &self.live_endpoint),
             ("ready_endpoint", &self.ready_endpoint),
             ("health_endpoint", &self.health_endpoint),
+            ("test_reset_endpoint", &self.test_reset_endpoint),
         ];
         for (n, (key, endpoint)) in endpoints.iter().enumerate() {
             for (other_key, other) in &endpoints[..n] {
@@ -217,6 +233,12 @@ impl RateLimitConfig {
         r.set("window", &mut self.window, duration(MILLISECOND..=DAY));
         r.set("skip_loopback_in_dev", &mut self.skip_loopback_in_dev, boolean);
         r.set("max_keys", &mut self.max_keys, integer(1..=100_000_000));
+        let stores = &[("memory", RateLimitStore::Memory), ("redis", RateLimitStore::Redis)];
+        r.set("store", &mut self.store, choice(stores));
+        r.set("redis_key_prefix", &mut self.redis_key_prefix, word);
+        let ways = &[("memory", OnStoreError::Memory), ("deny", OnStoreError::Deny)];
+        r.set("on_store_error", &mut self.on_store_error, choice(ways));
+        r.section("auth", |r| self.auth.read(r));
     }
 }
 
@@ -275,7 +297,7 @@ fn endpoint(node: &Node) -> Result<String, Wrong> {
         "must be a path such as \"/livez\""
     } else if !path.bytes().all(|b| b.is_ascii_graphic()) || path.contains(['?', '#', '%', '\\']) {
         "must be a plain path, without query, escapes or spaces"
-    } else if ["api", "sync", "auth", "socket.io"].contains(&segment) {
+    } else if ["api", "sync", "auth", "uploads", "socket.io"].contains(&segment) {
         "would hide routes of the framework"
     } else {
         return Ok(path);

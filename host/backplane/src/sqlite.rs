@@ -1,0 +1,5 @@
+//! To be written.
+
+/// A backplane.
+#[derive(Debug)]
+pub struct Sqlite;

@@ -1,0 +1,17 @@
+//! Who somebody is: registration, login, second factors, and the rules between (wire protocol §5.5 to 5.7).
+//!
+//! Transports ask [`Identity`] and get an [`AuthReply`]: status, body, and the session to hand out. How a
+//! session travels (cookie or header) is the transport's affair.
+//!
+//! The rule of this crate: **an answer tells a stranger nothing he could not have known.** Unknown users,
+//! wrong passwords and unknown e-mails take the same time and look the same; codes are compared in constant
+//! time, spent once, and counted where a restart does not forget.
+#![warn(missing_docs)]
+
+mod accounts;
+mod identity;
+mod mail;
+
+pub use accounts::AccountError;
+pub use identity::{AuthReply, AuthRequest, Begin, Callback, Identity, Parts};
+pub use mail::{Mailer, Message, SentMessage};
