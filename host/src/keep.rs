@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use luckystack_devkit::{BuildRequest, Freshness, inject_empty, inputs};
+use luckystack_identity::Identity;
 use luckystack_live::watch::tree;
 use luckystack_live::{Builds, Change, Finished, LiveSet, Seen, Watch};
 use luckystack_topology::{Finding, Language, ProjectConfig};
@@ -36,6 +37,8 @@ pub(crate) struct Keeper {
     common: Common,
     live: Arc<LiveSet>,
     state: Arc<State>,
+    /// Logins, which follow the configuration; none on a host without login.
+    identity: Option<Identity>,
     dev: Option<Dev>,
     /// What was printed about a configuration that was not taken.
     complained: Vec<Finding>,
@@ -105,6 +108,7 @@ impl Keeper {
         common: Common,
         live: Arc<LiveSet>,
         state: Arc<State>,
+        identity: Option<Identity>,
         dev: Option<DevOptions>,
     ) -> anyhow::Result<Self> {
         let dev = match dev {
@@ -119,7 +123,8 @@ impl Keeper {
         };
         state.configuration(&project.selection.presets, &project.findings);
         let started_with = project.topology.project.clone();
-        let mut keeper = Self { project, common, live, state, dev, complained: Vec::new(), started_with };
+        let complained = Vec::new();
+        let mut keeper = Self { project, common, live, state, identity, dev, complained, started_with };
         keeper.watch_all();
         Ok(keeper)
     }
@@ -181,6 +186,9 @@ impl Keeper {
                 let config = &now.topology.project;
                 if before != config {
                     self.live.pipeline().reconfigure(before, config, is_production());
+                    if let Some(identity) = &self.identity {
+                        identity.reconfigure(config);
+                    }
                     if before.default_language != config.default_language {
                         self.live.pipeline().swap_locales(boot::locales(&now.topology));
                     }
@@ -412,6 +420,19 @@ fn needs_restart(before: &ProjectConfig, now: &ProjectConfig) -> Vec<&'static st
     compare("engine", before.engine == now.engine);
     compare("paths.public", before.paths.public == now.paths.public);
     compare("paths.cache", before.paths.cache == now.paths.cache);
+    compare("paths.data", before.paths.data == now.paths.data);
+    compare("paths.uploads", before.paths.uploads == now.paths.uploads);
+    compare("name", before.name == now.name);
+    compare("backplane", before.backplane == now.backplane);
+    compare("users", before.users == now.users);
+    compare("oauth", before.oauth == now.oauth);
+    compare("email", before.email == now.email);
+    compare("uploads", before.uploads == now.uploads);
+    compare("session.based_token", before.session.based_token == now.session.based_token);
+    compare("session.expiry", before.session.expiry == now.session.expiry);
+    compare("app", before.app == now.app);
+    compare("auth.enabled", before.auth.enabled == now.auth.enabled);
+    compare("rate_limiting.store", before.rate_limiting.store == now.rate_limiting.store);
     keys
 }
 

@@ -11,10 +11,13 @@ mod doctor;
 mod functions;
 mod keep;
 mod logging;
+mod login;
 mod new;
+mod plugin_hooks;
 mod project;
 mod serve;
 mod state;
+mod stores;
 mod terminal;
 mod types;
 

@@ -10,10 +10,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::Common;
 use crate::keep::{DevOptions, Keeper};
+use crate::login::{self, Ground};
+use crate::plugin_hooks::PluginHooks;
 use crate::project::Project;
 use crate::state::State;
 use crate::terminal::{complain, count, line, note, status};
-use crate::{banner, boot, build};
+use crate::{banner, boot, build, stores};
 
 /// Subscribers of `preServerStop` may take this long (wire protocol §6.3).
 const STOP_HOOKS: Duration = Duration::from_secs(10);
@@ -48,7 +50,8 @@ pub(crate) async fn run(
     }
     let building = if built > 0 { build_started.elapsed() } else { Duration::ZERO };
 
-    let loaded = boot::load(&project, dev.is_some()).await?;
+    let config = &project.topology.project;
+    let (stores, loaded) = tokio::try_join!(stores::open(config), boot::load(&project, dev.is_some()))?;
     let listing = banner::listing(&project, &loaded);
     let plugins = loaded.table.plugins().len();
     let cached = loaded.cached;
@@ -62,13 +65,24 @@ pub(crate) async fn run(
         server = server.with_state(HostState::new(move || state.json()));
     }
     let url = server.url();
+    let ground = Ground {
+        backplane: Arc::clone(&stores.backplane),
+        users: stores.users.clone(),
+        hooks: Arc::new(PluginHooks::new(pipeline.clone())),
+        may_return_to: Arc::new(server.origin_check()),
+        url: url.clone(),
+    };
+    let access = login::open(&project.topology.project, ground).await?;
+    let identity = access.identity.clone();
+    server = server.with_access(access);
     let taken = server.taken_port();
-    let mut keeper = Keeper::new(project, common.clone(), Arc::clone(&live), state, dev).await?;
+    let mut keeper = Keeper::new(project, common.clone(), Arc::clone(&live), state, identity, dev).await?;
     let handle = server.serve(pipeline.clone());
     readiness.set_ready();
 
     line(listing.trim_end());
     line("");
+    line(&stores.description);
     if let Some(port) = taken {
         line(format!("port {port} is taken; using the next free one"));
     }
@@ -101,6 +115,7 @@ pub(crate) async fn run(
     }
     // Held to the end: its threads run the plugins of the last calls.
     drop(live);
+    stores.close().await;
     Ok(true)
 }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CONTENT_TYPE, RETRY_AFTER, SET_COOKIE};
 use http::{HeaderName, HeaderValue, StatusCode};
 use luckystack_pipeline::Reply;
 
@@ -136,7 +136,12 @@ impl Answer {
             None => headers.remove(CONTENT_TYPE),
         };
         for (name, value) in self.headers.drain(..) {
-            headers.insert(name, value);
+            // Each cookie is a header of its own; of everything else there is one.
+            if name == SET_COOKIE {
+                headers.append(name, value);
+            } else {
+                headers.insert(name, value);
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ use futures::FutureExt;
 use http::header::{ACCEPT, CACHE_CONTROL, CONNECTION};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use luckystack_pipeline::Call;
+use luckystack_plugins::Caller;
 use luckystack_topology::{Method, Prefix};
 
 use crate::answer::{API_INVALID_NAME, Answer, HANDLER_FAILED};
@@ -20,7 +21,13 @@ const EVENT_STREAM: &str = "text/event-stream";
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 impl<D: Dispatch> Connection<D> {
-    pub(crate) async fn api(&self, request: &Admitted<'_>, method: Method, input: Bytes) -> Answer {
+    pub(crate) async fn api(
+        &self,
+        request: &Admitted<'_>,
+        method: Method,
+        caller: Caller,
+        input: Bytes,
+    ) -> Answer {
         // Without the leading slash: prefix and tail, as the pipeline takes a name.
         let raw_name = &request.path[1..];
         if raw_name == "api/" {
@@ -31,7 +38,7 @@ impl<D: Dispatch> Connection<D> {
             raw_name: raw_name.to_owned(),
             method: Some(method),
             input,
-            caller: self.caller(&request.parts.headers, request.id),
+            caller,
             sink: None,
         };
         let stream = &self.shared.config.stream;

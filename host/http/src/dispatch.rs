@@ -14,8 +14,13 @@ pub trait Dispatch: Clone + Send + Sync + 'static {
     /// client went away.
     fn call(&self, call: Call) -> impl Future<Output = Reply> + Send;
 
-    /// The caller's language by its headers (§1.8).
-    fn negotiate_language(&self, x_language: Option<&str>, accept_language: Option<&str>) -> Arc<str>;
+    /// The caller's language (§1.8): the session's, else by its headers.
+    fn negotiate_language(
+        &self,
+        session: Option<&str>,
+        x_language: Option<&str>,
+        accept_language: Option<&str>,
+    ) -> Arc<str>;
 
     /// Whether anybody subscribed to `hook`.
     fn has_hook(&self, hook: Hook) -> bool;
@@ -30,6 +35,9 @@ pub trait Dispatch: Clone + Send + Sync + 'static {
     /// The hook `corsRejected`; returns at once, whatever its subscribers do.
     fn cors_rejected(&self, event: CorsRejected, caller: Caller);
 
+    /// Forgets all rate-limit counters; what went wrong, where they are somebody else's to forget.
+    fn clear_rate_limits(&self) -> impl Future<Output = Result<(), String>> + Send;
+
     /// Services whose calls keep failing, by name.
     fn degraded_services(&self) -> Vec<String>;
 }
@@ -39,8 +47,13 @@ impl Dispatch for Pipeline {
         Pipeline::call(self, call)
     }
 
-    fn negotiate_language(&self, x_language: Option<&str>, accept_language: Option<&str>) -> Arc<str> {
-        Pipeline::negotiate_language(self, x_language, accept_language)
+    fn negotiate_language(
+        &self,
+        session: Option<&str>,
+        x_language: Option<&str>,
+        accept_language: Option<&str>,
+    ) -> Arc<str> {
+        Pipeline::negotiate_language(self, session, x_language, accept_language)
     }
 
     fn has_hook(&self, hook: Hook) -> bool {
@@ -57,6 +70,11 @@ impl Dispatch for Pipeline {
 
     fn cors_rejected(&self, event: CorsRejected, caller: Caller) {
         Pipeline::cors_rejected(self, event, caller);
+    }
+
+    async fn clear_rate_limits(&self) -> Result<(), String> {
+        Pipeline::clear_rate_limits(self);
+        Ok(())
     }
 
     fn degraded_services(&self) -> Vec<String> {

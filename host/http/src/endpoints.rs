@@ -39,6 +39,21 @@ pub(crate) struct Endpoints {
     health_body: HealthBody,
 }
 
+/// Whether what the host stands on answers; none where there is nothing to ask.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Stores {
+    /// The shared backplane.
+    pub redis: Option<bool>,
+    /// The accounts.
+    pub database: Option<bool>,
+}
+
+impl Stores {
+    fn are_up(self) -> bool {
+        self.redis != Some(false) && self.database != Some(false)
+    }
+}
+
 /// Which probe a path is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Probe {
@@ -104,21 +119,24 @@ impl Endpoints {
 
     /// Answers a probe. A service that fails all its calls is named and keeps nobody else from being
     /// served, so it makes the host neither unready nor unhealthy.
-    pub(crate) fn answer(&self, probe: Probe, phase: Phase, degraded: &[String]) -> Answer {
+    pub(crate) fn answer(&self, probe: Probe, phase: Phase, degraded: &[String], stores: Stores) -> Answer {
         match probe {
             Probe::Live => Answer::json(StatusCode::OK, Bytes::from_static(br#"{"status":"live"}"#)),
             Probe::Ready => {
+                let check = |store: Option<bool>| store.map_or(Value::from("skipped"), Value::from);
                 let (status, word) = match phase {
-                    Phase::Ready => (StatusCode::OK, "ready"),
-                    Phase::Loading | Phase::Draining => (StatusCode::SERVICE_UNAVAILABLE, "not-ready"),
+                    Phase::Ready if stores.are_up() => (StatusCode::OK, "ready"),
+                    Phase::Loading | Phase::Ready | Phase::Draining => {
+                        (StatusCode::SERVICE_UNAVAILABLE, "not-ready")
+                    }
                 };
                 let body = json!({
                     "status": word,
                     "checks": {
                         "bootUuid": true,
-                        "redis": "skipped",
-                        "database": "skipped",
-                        "prisma": true,
+                        "redis": check(stores.redis),
+                        "database": check(stores.database),
+                        "prisma": stores.database != Some(false),
                         "devTools": true,
                         "plugins": { "ok": degraded.is_empty(), "degraded": degraded },
                     },
@@ -196,7 +214,7 @@ mod tests {
             (Phase::Ready, 200, "ready"),
             (Phase::Draining, 503, "not-ready"),
         ] {
-            let answer = endpoints.answer(Probe::Ready, phase, &["vehicles".to_owned()]);
+            let answer = endpoints.answer(Probe::Ready, phase, &["vehicles".to_owned()], Stores::default());
             assert_eq!(answer.status.as_u16(), status);
             let body = body(&answer);
             assert_eq!(body["status"], word);
@@ -207,9 +225,27 @@ mod tests {
     }
 
     #[test]
+    fn a_store_that_does_not_answer_makes_the_host_unready() {
+        let endpoints = Endpoints::new(&HttpConfig::default(), &identity());
+        for (redis, database, status) in [
+            (None, Some(true), 200),
+            (Some(true), Some(true), 200),
+            (Some(false), Some(true), 503),
+            (Some(true), Some(false), 503),
+        ] {
+            let stores = Stores { redis, database };
+            let answer = endpoints.answer(Probe::Ready, Phase::Ready, &[], stores);
+            assert_eq!(answer.status.as_u16(), status, "{stores:?}");
+            let checks = &body(&answer)["checks"];
+            assert_eq!(checks["redis"], redis.map_or(json!("skipped"), Value::from));
+            assert_eq!((&checks["database"], &checks["prisma"]), (&json!(database), &json!(database)));
+        }
+    }
+
+    #[test]
     fn health_tells_the_boot_and_the_hashes() {
         let endpoints = Endpoints::new(&HttpConfig::default(), &identity());
-        let body = body(&endpoints.answer(Probe::Health, Phase::Ready, &[]));
+        let body = body(&endpoints.answer(Probe::Health, Phase::Ready, &[], Stores::default()));
         assert_eq!(body["status"], "ok");
         assert_eq!(body["bootUuid"], endpoints.boot_uuid());
         assert_eq!(body["envKey"], "production");

@@ -10,10 +10,14 @@
 //! or malformed costs its own connection and nobody else's.
 #![warn(missing_docs)]
 
+mod access;
 mod answer;
 mod api;
+mod auth;
 mod body;
 mod connection;
+mod cookie;
+mod csrf;
 mod dispatch;
 mod endpoints;
 mod error;
@@ -30,8 +34,11 @@ mod server;
 mod service;
 mod sse;
 mod static_files;
+mod test_reset;
 mod tls;
+mod uploads;
 
+pub use access::{Access, TestReset};
 pub use dispatch::Dispatch;
 pub use endpoints::HostIdentity;
 pub use error::HttpError;

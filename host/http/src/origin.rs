@@ -90,6 +90,13 @@ impl OriginPolicy {
         self.allow_localhost
     }
 
+    /// Whether pages of this origin may call.
+    pub(crate) fn allows(&self, origin: &str) -> bool {
+        normalise(origin).is_some_and(|normal| {
+            self.allowed.contains(&*normal) || (self.allow_localhost && is_localhost(&normal))
+        })
+    }
+
     /// Judges one request by its decoded path.
     pub(crate) fn judge(&self, method: &Method, path: &str, headers: &HeaderMap) -> Verdict {
         if self.exempt.iter().any(|prefix| is_under(path, prefix)) {

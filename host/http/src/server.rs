@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
+use crate::access::{Access, Gate};
 use crate::connection;
 use crate::dispatch::Dispatch;
 use crate::endpoints::{Endpoints, HostIdentity};
@@ -24,6 +25,7 @@ use crate::readiness::Readiness;
 use crate::service::{Connection, Shared};
 use crate::static_files::StaticFiles;
 use crate::tls;
+use crate::uploads::Uploads;
 
 /// Ports tried after the configured one.
 const PORTS_TRIED: u16 = 100;
@@ -47,6 +49,7 @@ pub struct Server {
     files: Option<StaticFiles>,
     readiness: Arc<Readiness>,
     state: Option<HostState>,
+    access: Option<Access>,
 }
 
 /// Tells the host's state as JSON text, for `/_host`.
@@ -123,6 +126,7 @@ impl Server {
             files,
             readiness,
             state: None,
+            access: None,
         })
     }
 
@@ -132,6 +136,33 @@ impl Server {
     pub fn with_state(mut self, state: HostState) -> Self {
         self.state = Some(state);
         self
+    }
+
+    /// Knows people. A server without it is one without login: everybody is anonymous, and what changes
+    /// something needs the double-submit token of §5.9.
+    #[must_use]
+    pub fn with_access(mut self, access: Access) -> Self {
+        self.access = Some(access);
+        self
+    }
+
+    /// Whether the origin policy lets pages of this origin (`https://host[:port]`) call: those a login may
+    /// return to.
+    pub fn origin_check(&self) -> impl Fn(&str) -> bool + Send + Sync + 'static {
+        let origins = self.origins();
+        move |origin| origins.allows(origin)
+    }
+
+    fn origins(&self) -> OriginPolicy {
+        let cors = &self.project.http.cors;
+        // Prefixes are exempt where an application registers them; nothing of this host does.
+        OriginPolicy::new(
+            self.local_addr,
+            &self.project.listen.host,
+            &cors.allowed_origins,
+            cors.allow_localhost,
+            &[],
+        )
     }
 
     /// Where it listens.
@@ -168,6 +199,9 @@ impl Server {
 
     /// Starts answering. Needs a running tokio runtime.
     pub fn serve<D: Dispatch>(self, dispatch: D) -> ServerHandle {
+        let origins = self.origins();
+        let gate = Gate::new(&self.project, self.access);
+        let uploads = Uploads::new(&self.project);
         let config = self.project.http;
         let registry = Registry::new();
         let patience = Patience {
@@ -181,14 +215,6 @@ impl Server {
         } else {
             ProxyTrust::None
         };
-        let origins = OriginPolicy::new(
-            self.local_addr,
-            &self.project.listen.host,
-            &config.cors.allowed_origins,
-            config.cors.allow_localhost,
-            // Prefixes are exempt where an application registers them; nothing of this host does.
-            &[],
-        );
         let shared = Arc::new(Shared {
             dispatch,
             headers: self.headers,
@@ -198,6 +224,8 @@ impl Server {
             state: self.state,
             readiness: Arc::clone(&self.readiness),
             trust,
+            gate,
+            uploads,
             config,
         });
         ServerHandle {

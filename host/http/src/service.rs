@@ -9,19 +9,22 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
-use http::header::{ACCEPT_LANGUAGE, ACCESS_CONTROL_ALLOW_ORIGIN, CONNECTION};
+use http::header::{ACCEPT_LANGUAGE, ACCESS_CONTROL_ALLOW_ORIGIN, CONNECTION, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use luckystack_pipeline::{CorsRejected, Hook, HttpRequestEvent};
+use luckystack_plugins::call::Session;
 use luckystack_plugins::{Caller, Transport};
 use luckystack_topology::{HttpConfig, Method as RouteMethod};
 use serde_json::json;
 
+use crate::access::{Gate, Visitor};
 use crate::answer::{Answer, INTERNAL, SYNC_DISABLED, SYNC_INVALID_NAME, SYNC_METHOD, TOO_MANY};
+use crate::auth::AuthCall;
 use crate::body::ReplyBody;
 use crate::dispatch::Dispatch;
-use crate::endpoints::Endpoints;
+use crate::endpoints::{Endpoints, Probe, Stores};
 use crate::headers::{self, X_LANGUAGE, X_REQUEST_ID};
 use crate::input::{self, InputError};
 use crate::ip::{ProxyTrust, client_ip};
@@ -32,6 +35,7 @@ use crate::rate::RequestRate;
 use crate::readiness::Readiness;
 use crate::server::HostState;
 use crate::static_files::StaticFiles;
+use crate::uploads::{self, Uploads};
 
 /// Where the host tells its state.
 const HOST_STATE: &str = "/_host";
@@ -52,6 +56,8 @@ pub(crate) struct Shared<D> {
     pub state: Option<HostState>,
     pub readiness: Arc<Readiness>,
     pub trust: ProxyTrust,
+    pub gate: Gate,
+    pub uploads: Uploads,
 }
 
 /// What the requests of one connection share.
@@ -144,19 +150,76 @@ impl<D: Dispatch> Connection<D> {
                 return Answer::text(StatusCode::NOT_FOUND, text);
             }
         };
-        if let Some(answer) = self.bodyless(request).await {
+        let gate = &self.shared.gate;
+        let ip = self.ip(&request.parts.headers);
+        // Step 7.
+        let visitor = match gate.visitor(&request.parts.headers, &ip).await {
+            Ok(visitor) => visitor,
+            // Probes and files are for everybody.
+            Err(_) if method == RouteMethod::Get && !is_personal(request.path) => Visitor::default(),
+            Err(answer) => return answer,
+        };
+        // Step 8.
+        let refused = gate.check_csrf(
+            &request.parts.method,
+            request.path,
+            request.id,
+            &request.parts.headers,
+            &visitor,
+        );
+        let mut answer = match refused {
+            Some(refused) => refused,
+            None => self.route(request, method, ip, &visitor, body).await,
+        };
+        let sets_cookie = answer.headers.iter().any(|(name, _)| name == SET_COOKIE);
+        if !sets_cookie && let Some(cookie) = gate.sliding_cookie(&visitor) {
+            answer.headers.push((SET_COOKIE, cookie));
+        }
+        answer
+    }
+
+    /// Steps 9 to 11.
+    async fn route(
+        &self,
+        request: &Admitted<'_>,
+        method: RouteMethod,
+        ip: Arc<str>,
+        visitor: &Visitor,
+        body: Incoming,
+    ) -> Answer {
+        let is_api = request.path.starts_with("/api/");
+        let caller = self.caller(&request.parts.headers, request.id, ip, visitor.session.as_ref());
+        if is_api {
+            return match self.input(request, method, true, body).await {
+                Ok(input) => self.api(request, method, caller, input).await,
+                Err(error) => error.into(),
+            };
+        }
+        let shared = &self.shared;
+        let is_auth = request.path.starts_with("/auth/");
+        let auth = AuthCall { parts: request.parts, path: request.path, method, caller: &caller, visitor };
+        if let Some(answer) = self.bodyless(request, method).await {
             return answer;
         }
-        let is_api = request.path.starts_with("/api/");
-        let input = match self.input(request, method, is_api, body).await {
+        if is_auth && let Some(answer) = shared.gate.bodyless(&auth).await {
+            return answer;
+        }
+        let input = match self.input(request, method, false, body).await {
             Ok(input) => input,
             Err(error) => return error.into(),
         };
-        if is_api {
-            self.api(request, method, input).await
-        } else if let Some(name) = request.path.strip_prefix("/sync/") {
+        if let Some(name) = request.path.strip_prefix(uploads::PREFIX) {
+            return shared.uploads.serve(name, &request.parts.headers, &shared.gate).await;
+        }
+        if is_auth {
+            let fields = input::fields(&request.parts.headers, request.parts.uri.query(), method, &input);
+            if let Some(answer) = shared.gate.auth(&auth, fields).await {
+                return answer;
+            }
+        }
+        if let Some(name) = request.path.strip_prefix("/sync/") {
             sync(method, name)
-        } else if let Some(files) = &self.shared.files {
+        } else if let Some(files) = &shared.files {
             files.serve(request.path, &request.parts.headers).await
         } else {
             Answer::not_found()
@@ -166,7 +229,8 @@ impl<D: Dispatch> Connection<D> {
     /// Step 4.
     async fn ask_hook(&self, request: &Admitted<'_>, origin: Option<&HeaderValue>) -> Option<Answer> {
         let headers = headers::visible(&request.parts.headers);
-        let caller = self.caller(&request.parts.headers, request.id);
+        let headers_of = &request.parts.headers;
+        let caller = self.caller(headers_of, request.id, self.ip(headers_of), None);
         let event = HttpRequestEvent {
             method: request.parts.method.as_str(),
             url: request.parts.uri.path_and_query().map_or("", |target| target.as_str()),
@@ -185,7 +249,7 @@ impl<D: Dispatch> Connection<D> {
     }
 
     /// Step 9.
-    async fn bodyless(&self, request: &Admitted<'_>) -> Option<Answer> {
+    async fn bodyless(&self, request: &Admitted<'_>, method: RouteMethod) -> Option<Answer> {
         let shared = &self.shared;
         if request.path == "/favicon.ico" {
             let icon = match &shared.files {
@@ -197,9 +261,16 @@ impl<D: Dispatch> Connection<D> {
         if let Some(state) = shared.state.as_ref().filter(|_| request.path == HOST_STATE) {
             return Some(Answer::json(StatusCode::OK, state.tell()));
         }
+        if request.path == shared.config.test_reset_endpoint {
+            return Some(shared.gate.reset(method, &request.parts.headers, &shared.dispatch).await);
+        }
         let probe = shared.endpoints.probe(request.path)?;
         let degraded = shared.dispatch.degraded_services();
-        Some(shared.endpoints.answer(probe, shared.readiness.phase(), &degraded))
+        let stores = match probe {
+            Probe::Ready => shared.gate.stores().await,
+            Probe::Live | Probe::Health => Stores::default(),
+        };
+        Some(shared.endpoints.answer(probe, shared.readiness.phase(), &degraded, stores))
     }
 
     /// Step 10.
@@ -225,13 +296,25 @@ impl<D: Dispatch> Connection<D> {
         input::check_body(media, &body).map(|()| body)
     }
 
+    /// Address of the client.
+    fn ip(&self, headers: &HeaderMap) -> Arc<str> {
+        client_ip(self.shared.trust, headers, &self.peer)
+    }
+
     /// Who makes this request.
-    pub(crate) fn caller(&self, headers: &HeaderMap, id: &Arc<str>) -> Caller {
+    fn caller(
+        &self,
+        headers: &HeaderMap,
+        id: &Arc<str>,
+        ip: Arc<str>,
+        session: Option<&Arc<Session>>,
+    ) -> Caller {
         let shared = &self.shared;
         Caller {
-            session: None,
-            ip: client_ip(shared.trust, headers, &self.peer),
+            session: session.cloned(),
+            ip,
             language: shared.dispatch.negotiate_language(
+                session.and_then(|session| session.language.as_deref()),
                 headers::text(headers, X_LANGUAGE),
                 headers::text(headers, ACCEPT_LANGUAGE),
             ),
@@ -245,7 +328,8 @@ impl<D: Dispatch> Connection<D> {
         let origin = origin::claimed_text(&parts.headers);
         tracing::debug!(origin, path, reason = refusal.reason(), "refused an origin");
         if self.shared.dispatch.has_hook(Hook::CorsRejected) {
-            let caller = self.caller(&parts.headers, &headers::request_id(&parts.headers).0);
+            let id = headers::request_id(&parts.headers).0;
+            let caller = self.caller(&parts.headers, &id, self.ip(&parts.headers), None);
             let event = CorsRejected {
                 origin: origin.unwrap_or_default().to_owned(),
                 normalized_origin: origin.and_then(origin::normalise).map(Cow::into_owned),
@@ -287,6 +371,11 @@ impl<D: Dispatch> Connection<D> {
     pub(crate) fn write_patience(&self) -> Duration {
         self.shared.config.write_timeout
     }
+}
+
+/// Whether the answer depends on who asks.
+fn is_personal(path: &str) -> bool {
+    ["/api/", "/sync/", "/auth/"].iter().any(|prefix| path.starts_with(prefix))
 }
 
 /// `/sync/…` without a realtime layer (§1.3, §1.10).

@@ -72,7 +72,8 @@ impl StaticFiles {
         self.file("favicon.ico", headers).await
     }
 
-    async fn file(&self, name: &str, headers: &HeaderMap) -> Option<Answer> {
+    /// A file of the folder, by its path below it.
+    pub(crate) async fn file(&self, name: &str, headers: &HeaderMap) -> Option<Answer> {
         if !is_safe(name) {
             return None;
         }

@@ -9,7 +9,7 @@ mod tests;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::envelope::{ErrorEnvelope, Surface, auth, sync};
 
@@ -87,7 +87,11 @@ pub enum AuthFailure {
 ///
 /// Conditions without a session to look at: over API the first key's condition has failed, over sync
 /// login is required.
-pub fn evaluate(rule: &AuthRule, session: Option<&Value>, surface: Surface) -> Result<(), AuthFailure> {
+pub fn evaluate(
+    rule: &AuthRule,
+    session: Option<&Map<String, Value>>,
+    surface: Surface,
+) -> Result<(), AuthFailure> {
     let Some(user) = session else {
         return match rule.additional.first() {
             _ if rule.login => Err(AuthFailure::Required),

@@ -77,6 +77,70 @@ hooks! {
     CorsRejected = "corsRejected" Observes;
     /// The host is about to stop.
     PreServerStop = "preServerStop" Observes;
+    /// A request without the right CSRF token was refused.
+    CsrfMismatch = "csrfMismatch" Observes;
+    /// Before a session's life is extended.
+    PreSessionRefresh = "preSessionRefresh" Stops;
+    /// After it was, or was not.
+    PostSessionRefresh = "postSessionRefresh" Observes;
+    /// Before a login gets its session.
+    PreSessionCreate = "preSessionCreate" Stops;
+    /// After it got one.
+    PostSessionCreate = "postSessionCreate" Observes;
+    /// A session exists.
+    SessionCreated = "sessionCreated" Observes;
+    /// Before a session ends.
+    PreSessionDelete = "preSessionDelete" Stops;
+    /// After it ended.
+    PostSessionDelete = "postSessionDelete" Observes;
+    /// A session was ended.
+    SessionRevoked = "sessionRevoked" Observes;
+    /// Before credentials are checked.
+    PreLogin = "preLogin" Stops;
+    /// Somebody is logged in.
+    PostLogin = "postLogin" Observes;
+    /// Before a user is created.
+    PreRegister = "preRegister" Stops;
+    /// A user was created.
+    PostRegister = "postRegister" Observes;
+    /// Before somebody is logged out.
+    PreLogout = "preLogout" Stops;
+    /// Somebody was logged out.
+    PostLogout = "postLogout" Observes;
+    /// A login or registration failed.
+    LoginFailed = "loginFailed" Observes;
+    /// Somebody asked for a new password.
+    PasswordResetRequested = "passwordResetRequested" Observes;
+    /// Before a password is reset.
+    PrePasswordResetCompleted = "prePasswordResetCompleted" Stops;
+    /// A password was reset.
+    PasswordResetCompleted = "passwordResetCompleted" Observes;
+    /// Before a password is changed.
+    PrePasswordChanged = "prePasswordChanged" Stops;
+    /// A password was changed.
+    PasswordChanged = "passwordChanged" Observes;
+    /// Before an e-mail address may be changed.
+    PreEmailChange = "preEmailChange" Stops;
+    /// The new address was asked to confirm.
+    PostEmailChangeRequested = "postEmailChangeRequested" Observes;
+    /// The address was changed.
+    PostEmailChanged = "postEmailChanged" Observes;
+    /// Before an account is deleted.
+    PreAccountDelete = "preAccountDelete" Stops;
+    /// An account was deleted.
+    PostAccountDelete = "postAccountDelete" Observes;
+    /// Before an e-mail is sent.
+    PreEmailSend = "preEmailSend" Stops;
+    /// An e-mail was sent, or not.
+    PostEmailSend = "postEmailSend" Observes;
+    /// A service begins to put a file up.
+    OnUploadStart = "onUploadStart" Observes;
+    /// A file is up.
+    OnUploadComplete = "onUploadComplete" Observes;
+    /// Before an uploaded file is served.
+    PreAvatarServe = "preAvatarServe" Stops;
+    /// An uploaded file was served.
+    PostAvatarServe = "postAvatarServe" Observes;
 }
 
 /// Hooks of the framework that need a part of it which this host does not have yet. Subscribing to
@@ -97,15 +161,6 @@ const NOT_DISPATCHED: &[&str] = &[
     "postSyncStream",
     "apiError",
     "syncError",
-    "csrfMismatch",
-    "preSessionRefresh",
-    "postSessionRefresh",
-    "sessionCreated",
-    "sessionRevoked",
-    "onUploadStart",
-    "onUploadComplete",
-    "preAvatarServe",
-    "postAvatarServe",
     "onSocketConnect",
     "onSocketDisconnect",
     "preRoomJoin",
@@ -113,27 +168,6 @@ const NOT_DISPATCHED: &[&str] = &[
     "postRoomJoin",
     "postRoomLeave",
     "onLocationUpdate",
-    "preLogin",
-    "postLogin",
-    "preRegister",
-    "postRegister",
-    "preLogout",
-    "postLogout",
-    "preSessionCreate",
-    "postSessionCreate",
-    "preSessionDelete",
-    "postSessionDelete",
-    "passwordResetRequested",
-    "prePasswordResetCompleted",
-    "passwordResetCompleted",
-    "prePasswordChanged",
-    "passwordChanged",
-    "preEmailChange",
-    "postEmailChangeRequested",
-    "postEmailChanged",
-    "loginFailed",
-    "preAccountDelete",
-    "postAccountDelete",
     "prePresenceUpdate",
     "postPresenceUpdate",
     "postSocketReconnect",
@@ -141,8 +175,6 @@ const NOT_DISPATCHED: &[&str] = &[
     "preProxyRequest",
     "proxyRequestGate",
     "postProxyResponse",
-    "preEmailSend",
-    "postEmailSend",
     "preCronRun",
     "postCronRun",
     "preErrorNormalize",
@@ -248,7 +280,7 @@ impl<'a> Field<'a> {
 }
 
 /// A hook's payload: named values, written as JSON only for the subscribers there are.
-pub type Payload<'a> = [(&'static str, Field<'a>)];
+pub type Payload<'a> = [(&'a str, Field<'a>)];
 
 fn write_payload(payload: &Payload<'_>, wanted: Option<&[String]>, replaced: Option<&Bytes>) -> Bytes {
     use std::io::Write;
@@ -380,7 +412,8 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), count);
         assert_eq!(Hook::find("preApiExecute"), Known::Dispatched(Hook::PreApiExecute));
-        assert_eq!(Hook::find("preLogin"), Known::NotDispatched);
+        assert_eq!(Hook::find("preLogin"), Known::Dispatched(Hook::PreLogin));
+        assert_eq!(Hook::find("preRoomJoin"), Known::NotDispatched);
         assert_eq!(Hook::find("preApiExecut"), Known::Unknown);
     }
 }

@@ -18,7 +18,7 @@ use serde::Serialize;
 use crate::call::{Call, Reply};
 use crate::envelope::ErrorEnvelope;
 use crate::functions::LiveFunctions;
-use crate::hooks::{Field, Hook};
+use crate::hooks::{Field, Hook, Payload};
 use crate::limits::RateLimiter;
 use crate::locale::Locales;
 use crate::run::Run;
@@ -178,9 +178,14 @@ impl Pipeline {
         self.0.rules.load().limiter.clear();
     }
 
-    /// The language for a caller without a session (wire protocol §1.8).
-    pub fn negotiate_language(&self, x_language: Option<&str>, accept_language: Option<&str>) -> Arc<str> {
-        self.0.locales.load().negotiate_shared(None, x_language, accept_language)
+    /// The language for a caller (wire protocol §1.8): the session's, else what the request prefers.
+    pub fn negotiate_language(
+        &self,
+        session: Option<&str>,
+        x_language: Option<&str>,
+        accept_language: Option<&str>,
+    ) -> Arc<str> {
+        self.0.locales.load().negotiate_shared(session, x_language, accept_language)
     }
 
     /// The envelope of an error that a transport found by itself, translated.
@@ -234,17 +239,26 @@ impl Pipeline {
 
     /// Tells the subscribers of `preServerStop` and waits for them.
     pub async fn pre_server_stop(&self, reason: &str, timeout: Duration) {
-        let caller = Caller {
-            session: None,
-            ip: "unknown".into(),
-            language: "en".into(),
-            request_id: "stop".into(),
-            traceparent: None,
-            transport: Transport::Http,
-        };
+        let caller = nobody(Hook::PreServerStop);
         let millis = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
         let payload = [("reason", Field::Str(reason)), ("timeoutMs", Field::Num(millis))];
         self.free_hook(Hook::PreServerStop, Hook::PreServerStop.name(), caller, &payload).await;
+    }
+
+    /// Runs a hook of a subsystem outside of calls, such as `preLogin`; `payload` is what §11 lists.
+    pub async fn run_hook(
+        &self,
+        hook: Hook,
+        payload: &serde_json::Map<String, serde_json::Value>,
+    ) -> Option<HookStop> {
+        if !self.has_hook(hook) {
+            return None;
+        }
+        let values: Vec<(&str, String)> =
+            payload.iter().map(|(name, value)| (name.as_str(), value.to_string())).collect();
+        let fields: Vec<(&str, Field<'_>)> =
+            values.iter().map(|(name, json)| (*name, Field::Json(json.as_bytes()))).collect();
+        self.free_hook(hook, hook.name(), nobody(hook), &fields).await
     }
 
     /// A hook that belongs to no call.
@@ -253,7 +267,7 @@ impl Pipeline {
         hook: Hook,
         route: &str,
         caller: Caller,
-        payload: &[(&'static str, Field<'_>)],
+        payload: &Payload<'_>,
     ) -> Option<HookStop> {
         let table = self.0.table.load_full();
         if !table.hooks().any(hook) {
@@ -315,6 +329,18 @@ impl Pipeline {
             Err(failure) => (run.fail(failure), None),
         };
         run.respond(answer, route.as_deref(), raw_name).await
+    }
+}
+
+/// The caller of a hook that no client asked for.
+fn nobody(hook: Hook) -> Caller {
+    Caller {
+        session: None,
+        ip: "unknown".into(),
+        language: "en".into(),
+        request_id: hook.name().into(),
+        traceparent: None,
+        transport: Transport::Http,
     }
 }
 

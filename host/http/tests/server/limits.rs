@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::start;
+use crate::support::{CSRF, start};
 
 const SHORT: Duration = Duration::from_millis(200);
 const JSON: &str = "Content-Type: application/json";
@@ -47,7 +47,7 @@ async fn a_body_that_does_not_end_is_a_408() {
     let server = start(|project| project.http.body_read_timeout = SHORT).await;
     let mut client = server.client().await;
     let origin = server.origin();
-    client.write(format!("POST /api/a/b/v1 HTTP/1.1\r\nHost: x\r\nOrigin: {origin}\r\n{JSON}\r\nContent-Length: 10\r\n\r\n{{")).await;
+    client.write(format!("POST /api/a/b/v1 HTTP/1.1\r\nHost: x\r\nOrigin: {origin}\r\n{CSRF}\r\n{JSON}\r\nContent-Length: 10\r\n\r\n{{")).await;
     let received = client.response().await.unwrap();
     assert_eq!(
         (received.status, received.json()["errorCode"].as_str()),
@@ -83,7 +83,7 @@ async fn a_body_that_is_too_large_gets_its_answer_although_the_client_still_send
     for body in [announced, chunked] {
         let mut client = server.client().await;
         client
-            .write(format!("POST /api/a/b/v1 HTTP/1.1\r\nHost: x\r\nOrigin: {origin}\r\n{JSON}\r\n{body}"))
+            .write(format!("POST /api/a/b/v1 HTTP/1.1\r\nHost: x\r\nOrigin: {origin}\r\n{CSRF}\r\n{JSON}\r\n{body}"))
             .await;
         let received = client.response().await.expect("an answer, not a reset");
         assert_eq!(

@@ -304,3 +304,49 @@ async fn the_pipeline_itself_answers_behind_it() {
     }
     assert_eq!(handle.shutdown().await.cut_off, 0);
 }
+
+#[tokio::test]
+async fn without_login_what_changes_something_needs_the_double_submit_token() {
+    let server = start(|_| ()).await;
+    let origin = server.origin();
+    let json = "Content-Type: application/json\r\nContent-Length: 2";
+    let post = |head: &str| format!("POST /api/a/b/v1 HTTP/1.1\r\nHost: x\r\nOrigin: {origin}\r\n{json}\r\n{head}\r\n{{}}");
+    for head in [
+        "",
+        "X-CSRF-Token: t\r\n",
+        "Cookie: csrf-token=t\r\n",
+        "Cookie: csrf-token=t\r\nX-CSRF-Token: u\r\n",
+        "Cookie: csrf-token=\r\nX-CSRF-Token: \r\n",
+    ] {
+        let received = server.send(&post(head)).await;
+        assert_eq!(received.status, 403, "{head}");
+        assert_eq!(received.json()["errorCode"], "auth.csrfMismatch");
+        assert!(received.json().get("httpStatus").is_none());
+    }
+    let handed_out = server.ask("GET /auth/csrf", "", "").await;
+    let token = handed_out.json()["csrfToken"].as_str().unwrap().to_owned();
+    let cookie = handed_out.header("set-cookie").unwrap();
+    assert_eq!(cookie, format!("csrf-token={token}; SameSite=Lax; Path=/; Max-Age=86400"));
+    let head = format!("Cookie: csrf-token={token}\r\nX-CSRF-Token: {token}\r\n");
+    assert_eq!(server.send(&post(&head)).await.status, 200);
+}
+
+#[tokio::test]
+async fn without_login_the_ways_in_say_so() {
+    let server = start(|_| ()).await;
+    let json = "Content-Type: application/json";
+    let providers = server.ask("GET /auth/providers", "", "").await;
+    assert_eq!(providers.json(), json!({ "providers": [], "emailCodeLogin": false }));
+    let login = server.ask("POST /auth/api/credentials", json, r#"{"email":"a@b.co","password":"x"}"#).await;
+    assert_eq!((login.status, login.json()), (200, json!({ "status": false, "reason": "auth.disabled" })));
+    let callback = server.ask("GET /auth/callback/google?code=1&state=2", "", "").await;
+    assert_eq!((callback.status, callback.text()), (404, "Auth is not enabled"));
+    let logout = server.ask("POST /auth/logout", "", "").await;
+    assert_eq!((logout.status, logout.json()), (200, json!({ "status": "success", "result": true })));
+    assert_eq!(
+        logout.header("set-cookie"),
+        Some("token=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0;")
+    );
+    let reset = server.ask("POST /_test/reset", json, "").await;
+    assert_eq!((reset.status, reset.json()["errorCode"].clone()), (404, json!("notFound")));
+}

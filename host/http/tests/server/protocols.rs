@@ -12,7 +12,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-use crate::support::{Client, start};
+use crate::support::{CSRF, Client, start};
 
 #[tokio::test]
 async fn a_connection_is_kept_and_pipelined_answers_keep_their_order() {
@@ -51,7 +51,7 @@ async fn a_client_that_expects_a_go_ahead_gets_one_or_the_refusal() {
     let server = start(|_| ()).await;
     let head = |length: usize| {
         format!(
-            "POST /api/a/b/v1 HTTP/1.1\r\nHost: x\r\nOrigin: {}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nExpect: 100-continue\r\n\r\n",
+            "POST /api/a/b/v1 HTTP/1.1\r\nHost: x\r\nOrigin: {}\r\n{CSRF}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nExpect: 100-continue\r\n\r\n",
             server.origin()
         )
     };
@@ -78,6 +78,8 @@ fn request(method: &str, url: &str, origin: &str, body: &'static str) -> Request
         .method(method)
         .uri(url)
         .header("origin", origin)
+        .header("cookie", "csrf-token=t")
+        .header("x-csrf-token", "t")
         .header("content-type", "application/json")
         .body(Full::new(Bytes::from_static(body.as_bytes())))
         .unwrap()

@@ -143,7 +143,16 @@ impl Dispatch for Script {
         reply
     }
 
-    fn negotiate_language(&self, x_language: Option<&str>, accept_language: Option<&str>) -> Arc<str> {
+    async fn clear_rate_limits(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn negotiate_language(
+        &self,
+        _session: Option<&str>,
+        x_language: Option<&str>,
+        accept_language: Option<&str>,
+    ) -> Arc<str> {
         Arc::from(x_language.or(accept_language).unwrap_or("en"))
     }
 
@@ -179,6 +188,9 @@ pub struct Started {
     pub events: mpsc::UnboundedReceiver<String>,
     script: Script,
 }
+
+/// What a host without login wants to see: the double-submit token (§5.9).
+pub const CSRF: &str = "Cookie: csrf-token=t\r\nX-CSRF-Token: t";
 
 /// One response as it came.
 #[derive(Debug, Clone)]
@@ -238,7 +250,7 @@ impl Started {
         let origin = self.origin();
         let length = body.len();
         format!(
-            "{line} HTTP/1.1\r\nHost: x\r\nOrigin: {origin}\r\nContent-Length: {length}\r\n{head}\r\n{body}"
+            "{line} HTTP/1.1\r\nHost: x\r\nOrigin: {origin}\r\n{CSRF}\r\nContent-Length: {length}\r\n{head}\r\n{body}"
         )
     }
 

@@ -4,6 +4,11 @@ use serde_json::json;
 use super::*;
 use crate::json::tests::any_json;
 
+/// Sessions are written as JSON here.
+fn evaluate(rule: &AuthRule, session: Option<&Value>, surface: Surface) -> Result<(), AuthFailure> {
+    super::evaluate(rule, session.map(|session| session.as_object().unwrap()), surface)
+}
+
 fn rule(rule: Value) -> AuthRule {
     serde_json::from_value(rule).unwrap()
 }
