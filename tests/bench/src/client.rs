@@ -19,10 +19,32 @@ pub(crate) struct Answer {
 
 /// Connects, asks for `path` and reads the answer.
 pub(crate) fn get(port: u16, path: &str) -> anyhow::Result<Answer> {
+    get_with(port, path, &[])
+}
+
+/// The same, with more headers.
+pub(crate) fn get_with(port: u16, path: &str, headers: &[(&str, &str)]) -> anyhow::Result<Answer> {
+    ask(port, &format!("GET {path}"), headers, "")
+}
+
+/// Posts JSON, as a page of the host's own origin does.
+pub(crate) fn post(port: u16, path: &str, body: &str) -> anyhow::Result<Answer> {
+    let origin = format!("http://localhost:{port}");
+    ask(port, &format!("POST {path}"), &[("origin", &origin), ("content-type", "application/json")], body)
+}
+
+fn ask(port: u16, line: &str, headers: &[(&str, &str)], body: &str) -> anyhow::Result<Answer> {
     let mut socket = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
     socket.set_nodelay(true)?;
     socket.set_read_timeout(Some(PATIENCE))?;
-    socket.write_all(format!("GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n").as_bytes())?;
+    let mut request = format!("{line} HTTP/1.1\r\nHost: localhost:{port}\r\n");
+    for (name, value) in headers {
+        request.push_str(&format!("{name}: {value}\r\n"));
+    }
+    if !body.is_empty() {
+        request.push_str(&format!("content-length: {}\r\n", body.len()));
+    }
+    socket.write_all(format!("{request}\r\n{body}").as_bytes())?;
     read(&mut BufReader::new(socket))
 }
 

@@ -5,6 +5,7 @@
 //! CPU time that the operating system charged to the server's process, because a busy machine blurs
 //! that least. Throughput and latency stand beside it.
 
+mod auth;
 mod client;
 mod compile;
 mod edit;
@@ -55,6 +56,8 @@ enum Bench {
     Memory,
     /// A well-behaved service beside one whose handlers all spin.
     Spin,
+    /// Calls with a session beside calls without, with the embedded store and with Redis.
+    Auth,
     /// With --dev, from an edit to the first answer of the new code, in Rust, TypeScript and Python.
     Edit,
     /// The baseline of `http`: bare hyper that replays an answer.
@@ -103,12 +106,13 @@ fn main() -> ExitCode {
 
 type Measure = fn(&Workshop, &Options, &mut Report) -> anyhow::Result<()>;
 
-const ALL: [(Bench, Measure); 6] = [
+const ALL: [(Bench, Measure); 7] = [
     (Bench::Http, http::measure),
     (Bench::Overhead, overhead::measure),
     (Bench::Start, start::measure),
     (Bench::Memory, memory::measure),
     (Bench::Spin, spin::measure),
+    (Bench::Auth, auth::measure),
     (Bench::Edit, edit::measure),
 ];
 

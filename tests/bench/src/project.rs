@@ -196,7 +196,10 @@ impl Workshop {
         command.current_dir(&self.root).args(["--no-build", "--port", &port.to_string()]);
         command.arg("--config").arg(&project.config);
         command.args(project.preset.iter().flat_map(|preset| ["--preset", preset]));
-        let paths = [("plugins", project.plugins.clone()), ("cache", self.dir.join("cache"))];
+        // Each host keeps its own state, and begins without any.
+        let data = self.dir.join("data").join(format!("{}-{port}", project.name));
+        let _ = fs::remove_dir_all(&data);
+        let paths = [("plugins", project.plugins.clone()), ("cache", self.dir.join("cache")), ("data", data)];
         let paths = paths.map(|(key, path)| format!("paths.{key}={:?}", path.display().to_string()));
         for setting in UNLIMITED.into_iter().chain(paths.iter().map(String::as_str)) {
             command.args(["--set", setting]);

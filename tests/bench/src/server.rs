@@ -113,8 +113,18 @@ impl Server {
 
     /// Puts load on `path` and says what it cost.
     pub(crate) fn sample(&self, path: &str, seconds: u64) -> anyhow::Result<Sample> {
+        self.sample_with(path, seconds, None)
+    }
+
+    /// The same with requests that a Lua script makes.
+    pub(crate) fn sample_with(
+        &self,
+        path: &str,
+        seconds: u64,
+        script: Option<&str>,
+    ) -> anyhow::Result<Sample> {
         let before = self.cpu()?;
-        let load = wrk::run(self.port, path, seconds)?;
+        let load = wrk::run(self.port, path, seconds, script)?;
         Ok(Sample { cpu: (self.cpu()? - before) * 1e6 / load.requests as f64, load })
     }
 

@@ -57,7 +57,7 @@ pub(crate) fn measure(workshop: &Workshop, options: &Options, report: &mut Repor
         alone.push(server.sample(LIST, options.seconds)?);
         // Longer than the turn beside it, settling included.
         let spinning_for = options.seconds + 4;
-        let spinning = wrk::start(server.port(), SPIN, spinning_for)?;
+        let spinning = wrk::start(server.port(), SPIN, spinning_for, None)?;
         std::thread::sleep(SETTLE);
         beside.push(server.sample(LIST, options.seconds)?);
         let spun = spinning.finish()?;

@@ -25,12 +25,21 @@ pub(crate) struct Load {
     pub(crate) p99: Duration,
 }
 
+/// Its arguments for a run; `script` is a Lua file that makes the requests.
+pub(crate) fn arguments(port: u16, path: &str, seconds: u64, script: Option<&str>) -> Vec<String> {
+    let mut arguments: Vec<String> =
+        ["--threads", "1", "--latency", "--timeout", "30s"].map(str::to_owned).into();
+    arguments.extend(["--connections".to_owned(), CONNECTIONS.to_string()]);
+    arguments.extend(["--duration".to_owned(), format!("{seconds}s")]);
+    arguments.extend(script.into_iter().flat_map(|script| ["--script".to_owned(), script.to_owned()]));
+    arguments.push(format!("http://127.0.0.1:{port}{path}"));
+    arguments
+}
+
 /// Starts a run against `path` of a server on this machine.
-pub(crate) fn start(port: u16, path: &str, seconds: u64) -> anyhow::Result<Running> {
+pub(crate) fn start(port: u16, path: &str, seconds: u64, script: Option<&str>) -> anyhow::Result<Running> {
     let child = Command::new("wrk")
-        .args(["--threads", "1", "--latency", "--timeout", "30s"])
-        .args(["--connections", &CONNECTIONS.to_string(), "--duration", &format!("{seconds}s")])
-        .arg(format!("http://127.0.0.1:{port}{path}"))
+        .args(arguments(port, path, seconds, script))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -45,8 +54,8 @@ pub(crate) fn start(port: u16, path: &str, seconds: u64) -> anyhow::Result<Runni
 }
 
 /// A whole run in which nothing may go wrong.
-pub(crate) fn run(port: u16, path: &str, seconds: u64) -> anyhow::Result<Load> {
-    let load = start(port, path, seconds)?.finish()?;
+pub(crate) fn run(port: u16, path: &str, seconds: u64, script: Option<&str>) -> anyhow::Result<Load> {
+    let load = start(port, path, seconds, script)?.finish()?;
     if load.failed > 0 || load.broken > 0 {
         bail!(
             "{path}: {} answers were errors and {} connections broke: nothing to measure",
@@ -152,5 +161,11 @@ mod tests {
             );
         }
         assert_eq!(duration("5"), None);
+    }
+
+    #[test]
+    fn wrk_is_told_of_the_script() {
+        assert!(arguments(1, "/", 1, Some("x.lua")).windows(2).any(|pair| pair == ["--script", "x.lua"]));
+        assert!(!arguments(1, "/", 1, None).contains(&"--script".to_owned()));
     }
 }
