@@ -11,6 +11,7 @@ use luckystack_plugins::engine::EngineSettings;
 use luckystack_plugins::{LoadError, Runtime};
 use luckystack_topology::Topology;
 
+use crate::guest_access::{self, Door};
 use crate::project::Project;
 use crate::serve::is_production;
 use crate::terminal::note_at;
@@ -25,12 +26,15 @@ pub(crate) struct Loaded {
     pub(crate) empty: Vec<String>,
     /// How many plugins needed no compiling.
     pub(crate) cached: usize,
+    /// Through which services reach sessions and accounts, once there are some.
+    pub(crate) door: Arc<Door>,
 }
 
 /// Starts the plugin host and loads every component of the selected services, all at once. With `edits`,
 /// components are about to change.
 pub(crate) async fn load(project: &Project, edits: bool) -> anyhow::Result<Loaded> {
-    let runtime = Arc::new(start_runtime(&project.topology, edits)?);
+    let door = Arc::new(Door::default());
+    let runtime = Arc::new(start_runtime(&project.topology, edits, &door)?);
     let config = &project.topology.project;
     let pipeline = Pipeline::new(config, locales(&project.topology), is_production());
     let live = LiveSet::new(runtime, pipeline);
@@ -42,6 +46,7 @@ pub(crate) async fn load(project: &Project, edits: bool) -> anyhow::Result<Loade
         skipped: refused,
         empty: empty.map(|service| service.service.clone()).collect(),
         cached,
+        door,
     })
 }
 
@@ -60,7 +65,7 @@ pub(crate) fn locales(topology: &Topology) -> Locales {
     locales.with_default(&topology.project.default_language)
 }
 
-fn start_runtime(topology: &Topology, edits: bool) -> anyhow::Result<Runtime> {
+fn start_runtime(topology: &Topology, edits: bool, door: &Arc<Door>) -> anyhow::Result<Runtime> {
     let engine = &topology.project.engine;
     let settings = EngineSettings {
         max_instances: engine.max_instances,
@@ -72,7 +77,7 @@ fn start_runtime(topology: &Topology, edits: bool) -> anyhow::Result<Runtime> {
     let cache = topology.project.paths.cache.clone().or_else(default_cache);
     Runtime::start(
         &settings,
-        luckystack_capabilities::all(luckystack_capabilities::Options::default()),
+        luckystack_capabilities::all(guest_access::options(&topology.project, door)),
         cache.as_deref(),
     )
     .context("the plugin host did not start")

@@ -9,6 +9,7 @@ mod check;
 mod cli;
 mod doctor;
 mod functions;
+mod guest_access;
 mod keep;
 mod logging;
 mod login;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use luckystack_http::{HostIdentity, HostState, Readiness, Server};
+use luckystack_sessions::Hooks;
 use luckystack_topology::Topology;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -55,7 +56,7 @@ pub(crate) async fn run(
     let listing = banner::listing(&project, &loaded);
     let plugins = loaded.table.plugins().len();
     let cached = loaded.cached;
-    let live = loaded.live;
+    let (live, door) = (loaded.live, loaded.door);
 
     let pipeline = live.pipeline().clone();
     live.runtime().spawn_sweeper();
@@ -65,15 +66,20 @@ pub(crate) async fn run(
         server = server.with_state(HostState::new(move || state.json()));
     }
     let url = server.url();
+    let hooks: Arc<dyn Hooks> = Arc::new(PluginHooks::new(pipeline.clone()));
+    door.announce_to(Arc::clone(&hooks));
     let ground = Ground {
         backplane: Arc::clone(&stores.backplane),
         users: stores.users.clone(),
-        hooks: Arc::new(PluginHooks::new(pipeline.clone())),
+        hooks,
         may_return_to: Arc::new(server.origin_check()),
         url: url.clone(),
     };
     let access = login::open(&project.topology.project, ground).await?;
     let identity = access.identity.clone();
+    if let Some(identity) = &identity {
+        door.open(identity.clone());
+    }
     server = server.with_access(access);
     let taken = server.taken_port();
     let mut keeper = Keeper::new(project, common.clone(), Arc::clone(&live), state, identity, dev).await?;

@@ -100,6 +100,16 @@ impl Call {
         self.header("content-type", content_type)
     }
 
+    /// The path that was asked for, with its query.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Whether it is a method that changes nothing.
+    pub fn is_safe(&self) -> bool {
+        self.method.is_safe()
+    }
+
     fn request(self, authority: &str, absolute: bool) -> Request<Full<Bytes>> {
         let origin = format!("http://{authority}");
         let uri = if absolute { format!("{origin}{}", self.path) } else { self.path };

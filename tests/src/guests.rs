@@ -9,6 +9,8 @@ use luckystack_devkit::{BuildRequest, Event, Freshness, Language, Progress, Tool
 /// A plugin that is built from sources in this repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Guest {
+    /// `tests/guests/accounts`, service `accounts`: keeps users.
+    Accounts,
     /// `tests/guests/hostile`, service `hostile`.
     Hostile,
     /// `tests/guests/outbound`, service `outbound`.
@@ -23,12 +25,15 @@ pub enum Guest {
     Audit,
     /// `example-plugins/_session`, service `system`.
     Session,
+    /// `example-plugins/_account`, service `system`.
+    Account,
     /// `example-plugins/functions`, the project functions.
     Functions,
 }
 
 /// All of them: they are built together, so that what they share is compiled once.
-const ALL: [Guest; 8] = [
+const ALL: [Guest; 10] = [
+    Guest::Accounts,
     Guest::Hostile,
     Guest::Outbound,
     Guest::Relay,
@@ -36,6 +41,7 @@ const ALL: [Guest; 8] = [
     Guest::Billing,
     Guest::Audit,
     Guest::Session,
+    Guest::Account,
     Guest::Functions,
 ];
 
@@ -43,13 +49,14 @@ impl Guest {
     /// The service that it belongs to.
     pub fn service(self) -> &'static str {
         match self {
+            Guest::Accounts => "accounts",
             Guest::Hostile => "hostile",
             Guest::Outbound => "outbound",
             Guest::Relay => "relay",
             Guest::Vehicles => "vehicles",
             Guest::Billing => "billing",
             Guest::Audit => "audit",
-            Guest::Session => "system",
+            Guest::Session | Guest::Account => "system",
             Guest::Functions => "functions",
         }
     }
@@ -57,8 +64,11 @@ impl Guest {
     /// The folder of its sources.
     pub fn sources(self) -> PathBuf {
         let below = match self {
-            Guest::Hostile | Guest::Outbound | Guest::Relay => format!("tests/guests/{}", self.service()),
+            Guest::Accounts | Guest::Hostile | Guest::Outbound | Guest::Relay => {
+                format!("tests/guests/{}", self.service())
+            }
             Guest::Session => "example-plugins/_session".to_owned(),
+            Guest::Account => "example-plugins/_account".to_owned(),
             Guest::Vehicles | Guest::Billing | Guest::Audit | Guest::Functions => {
                 format!("example-plugins/{}", self.service())
             }

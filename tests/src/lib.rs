@@ -13,25 +13,39 @@
 //! | [`project`] | a project in a temporary folder |
 //! | [`host`] | a started host: its address, its output, its end |
 //! | [`client`] | HTTP requests and event streams |
-//! | [`programs`], [`redis`] | servers that are not ours, installed if they are missing |
+//! | [`wire`] | bytes that no HTTP client would send |
+//! | [`visitor`] | a person at a browser, as a host sees one |
+//! | [`authenticator`] | the app on that person's telephone |
+//! | [`browser`] | a real browser, driven from outside |
+//! | [`programs`], [`redis`], [`postgres`], [`oidc`] | servers that are not ours, installed if they are missing |
 //! | [`load`] | ordinary load beside an attack, and what became of it |
 
 #![warn(missing_docs)]
 #![expect(clippy::unwrap_used, reason = "a harness: what fails here fails the test, with its line")]
 
+pub mod authenticator;
+pub mod browser;
 pub mod client;
 pub mod forge;
 pub mod guests;
 pub mod host;
 pub mod languages;
 pub mod load;
+pub mod oidc;
+pub mod postgres;
 pub mod programs;
 pub mod project;
 pub mod redis;
+pub mod visitor;
+pub mod wire;
 
+pub use browser::{Browser, Page};
 pub use client::{Answer, Call, Connection};
 pub use forge::{Act, Forge};
 pub use host::Host;
 pub use load::Load;
+pub use oidc::OidcProvider;
+pub use postgres::PostgresServer;
 pub use project::Project;
 pub use redis::RedisServer;
+pub use visitor::{Account, Mode, Visitor};

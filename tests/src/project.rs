@@ -41,6 +41,7 @@ pub struct Project {
     services: BTreeMap<String, String>,
     presets: BTreeMap<String, String>,
     settings: String,
+    flags: Vec<String>,
     env: Vec<(String, String)>,
     alone: bool,
     beside: Option<Arc<OwnedSemaphorePermit>>,
@@ -58,6 +59,7 @@ impl Project {
             services: BTreeMap::new(),
             presets: BTreeMap::new(),
             settings: "[rate_limiting]\nenabled = false\n".to_owned(),
+            flags: Vec::new(),
             env: Vec::new(),
             alone: false,
             beside: None,
@@ -83,7 +85,7 @@ impl Project {
                 }
             }
         }
-        for guest in [Guest::Vehicles, Guest::Billing, Guest::Audit, Guest::Session, Guest::Functions] {
+        for guest in [Guest::Vehicles, Guest::Billing, Guest::Audit, Guest::Session, Guest::Account, Guest::Functions] {
             project = project.guest(guest);
         }
         project.services.clear();
@@ -161,6 +163,12 @@ impl Project {
         self
     }
 
+    /// Sets one key over what stands in `project.toml`: `session.based_token=true`.
+    pub fn set(mut self, setting: &str) -> Project {
+        self.flags.extend(["--set".to_owned(), setting.to_owned()]);
+        self
+    }
+
     /// Writes any file of the project.
     pub fn write(self, path: &str, text: &str) -> Project {
         let path = self.dir().join(path);
@@ -203,6 +211,11 @@ impl Project {
 
     /// Starts a host with these arguments and waits until it is ready.
     pub async fn start_with(self, args: &[&str]) -> Host {
+        self.serve(args).await
+    }
+
+    /// Starts a host as [`Project::start_with`] does, and can start another one on the same files.
+    pub async fn serve(&self, args: &[&str]) -> Host {
         let place = self.take_place().await;
         let command = self.command(args);
         Host::start(command, Arc::clone(&self.dir), place).await
@@ -218,7 +231,7 @@ impl Project {
     pub fn command(&self, args: &[&str]) -> Command {
         self.write_configuration();
         let mut command = Command::new(&self.program);
-        command.current_dir(self.dir()).args(args).env_clear().kill_on_drop(true);
+        command.current_dir(self.dir()).args(args).args(&self.flags).env_clear().kill_on_drop(true);
         let inherited = std::env::vars_os().filter(|(name, _)| is_inherited(&name.to_string_lossy()));
         command
             .envs(inherited)

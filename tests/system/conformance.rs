@@ -16,13 +16,19 @@ macro_rules! cases {
     ($($name:ident),* $(,)?) => { [$((stringify!($name), |host| Box::pin($name(host)))),*] };
 }
 
-const SUITE: [Case; 12] = cases![
+const SUITE: [Case; 18] = cases![
     echo,
     typed_input,
     wrong_input_is_refused,
     error_with_params,
     streaming,
     session_read,
+    session_by_token,
+    session_update,
+    session_field_refused,
+    session_end,
+    account,
+    upload,
     function_call,
     function_provided,
     hook,
@@ -103,6 +109,116 @@ async fn session_read(host: &Host) {
     assert_eq!(host.send(call).await.result(), json!({"userId": null, "language": "nl"}));
 }
 
+/// A user who has just registered, and is signed in.
+struct User {
+    id: Value,
+    token: String,
+}
+
+impl User {
+    async fn register(host: &Host, name: &str) -> User {
+        let request =
+            Call::post("/auth/api/credentials").header("x-session-based-token", "true").json(&json!({
+                "email": format!("{name}@people.example"),
+                "password": PASSWORD,
+                "confirmPassword": PASSWORD,
+                "name": name,
+            }));
+        let answer = host.send(request).await;
+        let body = answer.json();
+        assert_eq!((&body["status"], &body["authenticated"]), (&json!(true), &json!(true)), "{body}");
+        let token = answer.headers.get("x-session-token").expect("the answer brings no token");
+        User { id: body["session"]["id"].clone(), token: token.to_str().unwrap().to_owned() }
+    }
+
+    async fn call(&self, host: &Host, name: &str, input: Value) -> Answer {
+        let call = Call::post(&format!("/api/conformance/{name}/v1"));
+        host.send(call.header("authorization", &format!("Bearer {}", self.token)).json(&input)).await
+    }
+
+    /// What a handler sees of the session behind a token, and of the caller's.
+    async fn read(&self, host: &Host, token: &str) -> Value {
+        self.call(host, "readSession", json!({ "token": token })).await.result()
+    }
+}
+
+const PASSWORD: &str = "correct horse battery";
+const NOTHING: Value = Value::Null;
+
+async fn session_by_token(host: &Host) {
+    let ada = User::register(host, "ada").await;
+    let bea = User::register(host, "bea").await;
+    assert!(ada.id.is_string() && ada.id != bea.id, "{} and {}", ada.id, bea.id);
+    for (user, token, id) in [
+        (&ada, &*ada.token, &ada.id),
+        (&bea, &*bea.token, &bea.id),
+        (&ada, &*bea.token, &NOTHING),
+        (&ada, "no such token", &NOTHING),
+        (&ada, "", &NOTHING),
+    ] {
+        assert_eq!(user.read(host, token).await["userId"], *id);
+    }
+    let answer = call(host, "readSession", json!({ "token": ada.token })).await;
+    assert_eq!(answer.result()["userId"], NOTHING, "a stranger reads Ada's session");
+}
+
+async fn session_update(host: &Host) {
+    let user = User::register(host, "cleo").await;
+    for theme in [json!("dark"), json!({"accent": ["ä", 1.5, null]}), NOTHING] {
+        let input = json!({"key": "theme", "value": theme});
+        assert_eq!(user.call(host, "setSession", input).await.result()["theme"], theme);
+        let seen = user.read(host, &user.token).await;
+        assert_eq!(seen, json!({"userId": user.id, "theme": theme, "own": theme}), "in the next call");
+    }
+}
+
+async fn session_field_refused(host: &Host) {
+    let user = User::register(host, "dora").await;
+    user.call(host, "setSession", json!({"key": "theme", "value": "dark"})).await.result();
+    for key in ["admin", "id", "csrfToken", "roomCodes"] {
+        let answer = user.call(host, "setSession", json!({"key": key, "value": "mine"})).await;
+        assert_eq!(answer.code(), "session.fieldNotAllowed", "{key}: {}", answer.text());
+    }
+    let seen = user.read(host, &user.token).await;
+    assert_eq!(seen, json!({"userId": user.id, "theme": "dark", "own": "dark"}));
+}
+
+async fn session_end(host: &Host) {
+    let user = User::register(host, "elsa").await;
+    let answer = user.call(host, "endSession", json!({})).await;
+    assert_eq!(answer.result(), json!({"ended": true, "again": false}));
+    let seen = user.read(host, &user.token).await;
+    assert_eq!(seen, json!({"userId": null, "theme": null, "own": null}));
+    user.call(host, "endSession", json!({})).await.assert_error(401, "auth.required");
+}
+
+async fn account(host: &Host) {
+    let user = User::register(host, "fay").await;
+    let input =
+        |password: &str| json!({"password": password, "newPassword": "staple in a stack", "name": "Fay F."});
+    let answer = user.call(host, "account", input("a guess")).await;
+    assert_eq!(answer.code(), "login.wrongPassword", "{}", answer.text());
+    let answer = user.call(host, "account", input(PASSWORD)).await;
+    assert_eq!(answer.result(), json!({"updated": "Fay F.", "name": "Fay F.", "nobody": null}));
+    // The session went on, and the old password is gone.
+    let answer = user.call(host, "account", input(PASSWORD)).await;
+    assert_eq!(answer.code(), "login.wrongPassword", "{}", answer.text());
+}
+
+async fn upload(host: &Host) {
+    let user = User::register(host, "gus").await;
+    let text = "no picture, but \u{0} bytes \u{ff}";
+    let answer = user.call(host, "upload", json!({"name": "../gus.webp", "text": text})).await;
+    assert_eq!(answer.code(), "uploads.invalidName", "{}", answer.text());
+    let file = json!({"name": "gus.webp", "text": text});
+    user.call(host, "upload", file).await.result();
+    let served = host.get("/uploads/gus.webp").await;
+    assert_eq!((served.status, &*served.body), (200, text.as_bytes()));
+    let answer = user.call(host, "removeUpload", json!({"name": "gus.webp"})).await;
+    assert_eq!(answer.result(), json!({"removed": true, "again": false}));
+    assert_eq!(host.get("/uploads/gus.webp").await.status, 404);
+}
+
 async fn function_call(host: &Host) {
     let input = json!({"from": [52.0, 4.0], "to": [52.0, 4.0]});
     assert_eq!(call(host, "distance", input).await.result()["km"].as_f64(), Some(0.0));
@@ -151,7 +267,12 @@ async fn conforms(language: Language) {
         .guest(Guest::Functions)
         .guest(Guest::Relay)
         .file("conformance", "conformance.wasm", &std::fs::read(component).unwrap())
-        .service("conformance", "deadline = \"1s\"\nmax_output = \"1MiB\"")
+        .service(
+            "conformance",
+            "deadline = \"1s\"\nmax_output = \"1MiB\"\nsession_fields = [\"theme\"]\n\
+             grants.accounts = true\ngrants.uploads = true",
+        )
+        .settings("[rate_limiting]\nenabled = false\n\n[session]\nbased_token = true\n")
         .write("presets/locales/nl.json", "{}")
         .write("presets/locales/en.json", "{}")
         .start()

@@ -1,11 +1,18 @@
 //! Whole-system tests: the real program on real files, real clients, components good and hostile.
 //!
 //! One module a topic; those called `sandbox_*` hold one test for every row of the sandbox promises,
-//! with an ordinary service under load beside the attack.
+//! with an ordinary service under load beside the attack. Those called `identity_*` are about who somebody
+//! is, and those called `attacks_*` about people who want to be somebody else.
 
 #![expect(clippy::unwrap_used, reason = "tests: what fails here fails the test, with its line")]
 
+mod attacks_enumeration;
+mod attacks_input;
+mod attacks_oauth;
+mod attacks_secrets;
+mod attacks_sessions;
 mod broken_files;
+mod browser;
 mod building;
 mod cache;
 mod check;
@@ -16,6 +23,17 @@ mod examples;
 mod formatters;
 mod functions;
 mod hooks;
+mod identity_account;
+mod identity_cluster;
+mod identity_codes;
+mod identity_door;
+mod identity_hooks;
+mod identity_login;
+mod identity_oauth;
+mod identity_rules;
+mod identity_sessions;
+mod identity_story;
+mod identity_users;
 mod limits;
 mod mutations;
 mod presets;

@@ -1,5 +1,5 @@
-//! The route `api/system/session/v1`: a stock front-end asks it first (wire protocol §10.6), and takes
-//! `null` for an anonymous visitor.
+//! Who is signed in: `api/system/session/v1`, which a stock front-end asks first (wire protocol §10.6), and
+//! `api/system/logout/v1`.
 
 use luckystack::prelude::*;
 
@@ -14,10 +14,17 @@ fn session(ctx: &Ctx) -> Result<Option<Value>, HandlerError> {
     Ok(user)
 }
 
+/// Logs the caller out. Browsers whose session is in a cookie are better served by `POST /auth/logout`, which
+/// takes the cookie away too; what the cookie held is worth nothing after either.
+#[api(login = true, rate_limit = 60)]
+fn logout(ctx: &Ctx) -> Result<bool, HandlerError> {
+    Ok(ctx.end_session())
+}
+
 luckystack::plugin! {
     service = "system",
     description = "Who is signed in: the first thing a stock front-end asks",
-    handlers = [session],
+    handlers = [session, logout],
 }
 
 #[cfg(test)]
@@ -39,6 +46,17 @@ mod tests {
         let user = json!({ "id": "u1", "name": "Ada", "csrfToken": "secret", "token": "secret" });
         let answer = answer(testing::call().user(&user));
         assert_eq!(answer["result"], json!({ "id": "u1", "name": "Ada" }));
+    }
+
+    #[test]
+    fn a_logout_ends_the_session_once() {
+        let logout = || {
+            let call = testing::call().user(&json!({ "id": "u1" })).route("api/system/logout/v1").build();
+            testing::call_route(&PLUGIN, call, &json!({})).unwrap()["result"].clone()
+        };
+        testing::live(&testing::call().user(&json!({ "id": "u1" })).build());
+        assert_eq!(logout(), true);
+        assert_eq!(logout(), false);
     }
 
     #[test]

@@ -9,7 +9,10 @@
 //! interleaved (take, count, compare and swap) is one operation here, so that nobody builds it out of two.
 #![warn(missing_docs)]
 
+mod channels;
+mod integer;
 mod keys;
+mod life;
 mod memory;
 mod redis;
 mod sqlite;
@@ -78,6 +81,10 @@ pub enum Changed {
 }
 
 /// The operations.
+///
+/// Lives are counted in whole milliseconds, rounded up; the shortest is one. A counter is a value: its
+/// integer in decimal writing, as [`Backplane::get`] shows it. What is asked of the wrong kind of key is
+/// [refused](BackplaneError::Refused) and changes nothing; only [`Backplane::set`] writes over any kind.
 pub trait Backplane: Send + Sync + 'static {
     /// The value of `key`.
     fn get<'a>(&'a self, key: &'a str) -> Answer<'a, Option<Bytes>>;
@@ -88,7 +95,7 @@ pub trait Backplane: Send + Sync + 'static {
     /// Gives `key` a value unless it has one; whether it was given.
     fn set_new<'a>(&'a self, key: &'a str, value: Bytes, life: Option<Duration>) -> Answer<'a, bool>;
     /// Replaces the value of `key` if it is still `expected`; whether it was. A key that has gone stays
-    /// away.
+    /// away. The life is as in [`Backplane::set`]: the old one is not kept.
     fn swap<'a>(
         &'a self,
         key: &'a str,
@@ -108,12 +115,13 @@ pub trait Backplane: Send + Sync + 'static {
 
     /// Counts one more under `key` in a window of that length, which begins with the first.
     fn count<'a>(&'a self, key: &'a str, window: Duration) -> Answer<'a, Count>;
-    /// The count under `key`, without counting.
+    /// The count under `key`, without counting. Of one that another program left without an end nothing
+    /// remains; the next count gives it a window.
     fn counted<'a>(&'a self, key: &'a str) -> Answer<'a, Option<Count>>;
 
-    /// Adds a member to the set `key` and gives the set this life.
+    /// Adds a member to the set `key`, if it is not in it, and gives the set this life.
     fn add<'a>(&'a self, key: &'a str, member: &'a str, life: Duration) -> Answer<'a, ()>;
-    /// Removes a member from the set `key`.
+    /// Removes a member from the set `key`; with the last one the set goes.
     fn remove<'a>(&'a self, key: &'a str, member: &'a str) -> Answer<'a, ()>;
     /// The members of the set `key`; in the order they were added where the store knows it.
     fn members<'a>(&'a self, key: &'a str) -> Answer<'a, Vec<String>>;
@@ -125,7 +133,7 @@ pub trait Backplane: Send + Sync + 'static {
     fn subscribe<'a>(&'a self, channel: &'a str) -> Answer<'a, BoxStream<'static, Bytes>>;
     /// Changes by anybody to keys that begin with `prefix`, from when the future is ready. A stream that
     /// may have missed some says [`Changed::Everything`], both when the connection is lost and when it
-    /// is back. A store that nobody else writes to never says anything.
+    /// is back, and now and then in between. A store that nobody else writes to never says anything.
     fn watch<'a>(&'a self, prefix: &'a str) -> Answer<'a, BoxStream<'static, Changed>>;
 
     /// Whether other processes see the same state.

@@ -1,6 +1,10 @@
 //! Checks JSON that a guest wrote and that is spliced into something else unparsed.
 
+use luckystack_plugins::HandlerError;
+use luckystack_plugins::call::ErrorParam;
+use serde::Serialize;
 use serde::de::IgnoredAny;
+use serde_json::{Map, Value};
 
 /// Deepest nesting of a document (`types.json` of the contract).
 const MAX_DEPTH: u32 = 128;
@@ -34,6 +38,39 @@ pub(crate) fn single_line_object(text: &[u8]) -> Result<Vec<u8>, String> {
         }
     }
     Ok(line)
+}
+
+/// The fields of `text`, which must be one JSON object.
+pub(crate) fn object(text: &[u8]) -> Result<Map<String, Value>, String> {
+    checked_shape(text)?;
+    serde_json::from_slice(text).map_err(|error| error.to_string())
+}
+
+/// Bytes of a value as JSON text.
+pub(crate) fn size(value: &Value) -> usize {
+    /// Counts what is written to it.
+    struct Count(usize);
+    impl std::io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    // Neither a value nor a counter can fail.
+    let _ = serde_json::to_writer(&mut count, value);
+    count.0
+}
+
+/// Adds a parameter to an error.
+pub(crate) fn with_param(mut error: HandlerError, key: &str, value: &impl Serialize) -> HandlerError {
+    if let Ok(value) = serde_json::to_vec(value) {
+        error.error_params.push(ErrorParam { key: key.to_owned(), value });
+    }
+    error
 }
 
 fn checked_shape(text: &[u8]) -> Result<Shape, String> {

@@ -10,7 +10,9 @@
 //! |---|---|---|
 //! | [`stream`] | `luckystack:plugin/stream` | – |
 //! | [`functions`] | `luckystack:plugin/function-call` | – |
-//! | [`session`] | `luckystack:plugin/session-api` | – |
+//! | [`session`] | `luckystack:plugin/session-api` | –, and `sessions` for those of other users |
+//! | [`accounts`] | `luckystack:plugin/accounts` | `accounts` |
+//! | [`uploads`] | `luckystack:plugin/uploads` | `uploads` |
 //! | [`logging`] | `wasi:logging` | – |
 //! | [`config`] | `wasi:config` | – |
 //! | [`wasi`] | `wasi:cli`, `io`, `clocks`, `filesystem`, `random`, `sockets`, all with an empty context | – |
@@ -19,6 +21,8 @@
 
 #![warn(missing_docs)]
 
+mod access;
+pub mod accounts;
 pub mod config;
 pub mod functions;
 pub mod http;
@@ -28,6 +32,7 @@ mod log_line;
 pub mod logging;
 pub mod session;
 pub mod stream;
+pub mod uploads;
 pub mod wasi;
 mod wit;
 
@@ -35,7 +40,12 @@ use std::sync::Arc;
 
 use luckystack_plugins::Capability;
 
+use crate::accounts::AccountAccess;
 use crate::keyvalue::{KeyValueBackend, MemoryBackend};
+use crate::session::SessionAccess;
+use crate::uploads::UploadStore;
+
+pub use crate::access::Answer;
 
 /// What the capabilities are built on.
 #[derive(Clone)]
@@ -43,12 +53,24 @@ pub struct Options {
     /// Where key-value stores live. It outlives settings: a service that is configured again finds
     /// its store as it left it.
     pub keyvalue: Arc<dyn KeyValueBackend>,
+    /// The host's sessions. None on a host without login: a guest then reads the session that came with its
+    /// call, if one did, and nothing else.
+    pub sessions: Option<Arc<dyn SessionAccess>>,
+    /// The host's accounts. None on a host without login: everything about them is `auth.disabled`.
+    pub accounts: Option<Arc<dyn AccountAccess>>,
+    /// Where uploaded files go. Without it nothing can be put up.
+    pub uploads: Option<Arc<dyn UploadStore>>,
 }
 
 impl Default for Options {
-    /// Everything in this process's memory.
+    /// Stores in this process's memory, no login, no uploads.
     fn default() -> Self {
-        Options { keyvalue: Arc::new(MemoryBackend::default()) }
+        Options {
+            keyvalue: Arc::new(MemoryBackend::default()),
+            sessions: None,
+            accounts: None,
+            uploads: None,
+        }
     }
 }
 
@@ -63,7 +85,9 @@ pub fn all(options: Options) -> Vec<Box<dyn Capability>> {
     vec![
         Box::new(stream::Stream),
         Box::new(functions::FunctionCall),
-        Box::new(session::SessionApi),
+        Box::new(session::SessionApi::new(options.sessions)),
+        Box::new(accounts::Accounts::new(options.accounts)),
+        Box::new(uploads::Uploads::new(options.uploads)),
         Box::new(logging::Logging),
         Box::new(config::ConfigStore),
         Box::new(wasi::Wasi),

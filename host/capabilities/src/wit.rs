@@ -50,6 +50,12 @@ pub struct Session {
     pub user: Vec<u8>,
 }
 
+impl From<&luckystack_plugins::Session> for Session {
+    fn from(session: &luckystack_plugins::Session) -> Self {
+        Session { token: session.token.clone(), user: session.user.to_vec() }
+    }
+}
+
 pub mod config {
     wasmtime::component::bindgen!({
         inline: "

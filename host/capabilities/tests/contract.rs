@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use luckystack_plugins::call::SinkFuture;
 use luckystack_plugins::error::Stage;
-use luckystack_plugins::{CallContext, CallError, FunctionResolver, HandlerError, Session, StreamSink};
+use luckystack_plugins::{CallContext, CallError, FunctionResolver, HandlerError, StreamSink};
 use luckystack_topology::{KeyValueGrant, ServiceSettings};
 use parking_lot::Mutex;
 
@@ -228,28 +228,6 @@ async fn functions_answer_or_fail_by_code() {
     }
 }
 
-#[tokio::test]
-async fn a_guest_reads_its_callers_session_and_no_other() {
-    let guest = r#"
-        (import "luckystack:plugin/session-api@0.1.0" "get" (func $get (param i32 i32 i32)))
-        ;; end of imports
-        (func $run (param $args i32) (param $len i32) (result i32)
-            (call $get (local.get $args) (local.get $len) (i32.const 32))
-            (if (result i32) (i32.load8_u (i32.const 32))
-                (then (call $ok (i32.load (i32.const 44)) (i32.load (i32.const 48))))
-                (else (call $none))))
-    "#;
-    let host = Host::start();
-    let plugin = host.plugin("session", ServiceSettings::default(), guest).await;
-    let mut call = call();
-    let session = Session::read("secret", Bytes::from_static(b"{\"id\":\"1\"}")).unwrap();
-    call.caller.session = Some(Arc::new(session));
-    let call = Arc::new(call);
-    assert_eq!(run(&plugin, &call, "secret").await.unwrap().unwrap(), b"{\"id\":1}");
-    assert_eq!(run(&plugin, &call, "other").await.unwrap().unwrap(), b"none");
-    assert_eq!(answer(&plugin, "secret").await, "none", "an anonymous caller has no session");
-}
-
 /// Logs its arguments behind the first character, which is the level.
 const LOG: &str = r#"
     (import "wasi:logging/logging@0.1.0-draft" "log" (func $log (param i32 i32 i32 i32 i32)))
@@ -411,6 +389,11 @@ async fn while_a_component_is_loaded_its_imports_fail_politely() {
         (import "luckystack:plugin/stream@0.1.0" "aborted" (func $aborted (result i32)))
         (import "luckystack:plugin/function-call@0.1.0" "call" (func $call (param i32 i32 i32 i32 i32)))
         (import "luckystack:plugin/session-api@0.1.0" "get" (func $session (param i32 i32 i32)))
+        (import "luckystack:plugin/session-api@0.1.0" "update" (func $update (param i32 i32 i32 i32 i32)))
+        (import "luckystack:plugin/session-api@0.1.0" "end" (func $end (param i32 i32) (result i32)))
+        (import "luckystack:plugin/accounts@0.1.0" "get" (func $account (param i32 i32 i32)))
+        (import "luckystack:plugin/accounts@0.1.0" "delete" (func $delete (param i32 i32 i32)))
+        (import "luckystack:plugin/uploads@0.1.0" "put" (func $put (param i32 i32 i32 i32 i32)))
         (import "wasi:keyvalue/store@0.2.0-draft" "open" (func $open (param i32 i32 i32)))
         ;; end of imports
         (data (i32.const 4096) "{}default")
@@ -422,6 +405,15 @@ async fn while_a_component_is_loaded_its_imports_fail_politely() {
             (call $assert (i32.eq (i32.load8_u (i32.const 32)) (i32.const 1)))
             (call $session (i32.const 4098) (i32.const 7) (i32.const 64))
             (call $assert (i32.eqz (i32.load8_u (i32.const 64))))
+            (call $assert (i32.eqz (call $end (i32.const 4098) (i32.const 7))))
+            (call $update (i32.const 4098) (i32.const 7) (i32.const 4096) (i32.const 2) (i32.const 128))
+            (call $assert (i32.eq (i32.load8_u (i32.const 128)) (i32.const 1)))
+            (call $account (i32.const 4098) (i32.const 7) (i32.const 160))
+            (call $assert (i32.eq (i32.load8_u (i32.const 160)) (i32.const 1)))
+            (call $delete (i32.const 4098) (i32.const 7) (i32.const 192))
+            (call $assert (i32.eq (i32.load8_u (i32.const 192)) (i32.const 1)))
+            (call $put (i32.const 4098) (i32.const 7) (i32.const 4096) (i32.const 2) (i32.const 224))
+            (call $assert (i32.eq (i32.load8_u (i32.const 224)) (i32.const 1)))
             (call $open (i32.const 4098) (i32.const 7) (i32.const 96))
             (call $assert (i32.eq (i32.load8_u (i32.const 96)) (i32.const 1)))
             ;; access-denied
@@ -431,6 +423,7 @@ async fn while_a_component_is_loaded_its_imports_fail_politely() {
     let host = Host::start();
     let mut settings = ServiceSettings::default();
     settings.grants.keyvalue = Some(KeyValueGrant::default());
+    (settings.grants.accounts, settings.grants.uploads) = (true, true);
     let plugin = host.plugin("loading", settings, guest).await;
     assert_eq!(answer(&plugin, "").await, "none");
 }

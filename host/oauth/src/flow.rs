@@ -1,13 +1,19 @@
 //! From the login button to a profile.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use luckystack_backplane::{Keys, SharedBackplane};
+use url::Url;
 
-use crate::provider::{Profile, ProviderSetup};
+use crate::client::Client;
+use crate::fetch::{Fetch, TIMEOUT, word};
+use crate::provider::{Profile, ProviderSetup, known_providers};
+use crate::state::States;
 
 /// A login that has begun.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Begun {
     /// Where the browser goes.
     pub location: String,
@@ -16,7 +22,7 @@ pub struct Begun {
 }
 
 /// What the provider sent the browser back with. Absent and empty are the same.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Default)]
 pub struct Callback<'a> {
     /// `code`
     pub code: &'a str,
@@ -48,6 +54,9 @@ pub enum OAuthError {
     /// The state could not be kept.
     #[error("the state of the login could not be stored: {0}")]
     StateInit(String),
+    /// The issuer's description of itself cannot be had or used, so that no login can begin.
+    #[error("discovery: {0}")]
+    Discovery(String),
     /// State or nonce cookie are missing, unknown, used or another browser's.
     #[error("invalid state: {0}")]
     InvalidState(String),
@@ -68,7 +77,7 @@ impl OAuthError {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::UnknownProvider(_) => "login.providerNotFound",
-            Self::StateInit(_) => "login.oauthStateInitFailed",
+            Self::StateInit(_) | Self::Discovery(_) => "login.oauthStateInitFailed",
             Self::InvalidState(_) => "oauth.invalidState",
             Self::NoCode(_) => "oauth.noCode",
             Self::TokenExchange(_) => "oauth.tokenExchangeFailed",
@@ -78,8 +87,17 @@ impl OAuthError {
 }
 
 /// All active providers. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct OAuth {}
+#[derive(Clone)]
+pub struct OAuth {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    /// In the order in which they are shown.
+    clients: Vec<Client>,
+    states: States,
+    fetch: Fetch,
+}
 
 impl OAuth {
     /// Providers as set up; `callback_base` (`https://app.example.com`) is where they send people back to:
@@ -92,25 +110,98 @@ impl OAuth {
         backplane: SharedBackplane,
         keys: Keys,
     ) -> Result<Self, String> {
-        let _ = (providers, callback_base, state_ttl, backplane, keys);
-        unimplemented!()
+        let callback_base = callback_base.trim_end_matches('/');
+        let is_web = Url::parse(callback_base)
+            .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.query().is_none());
+        if let (Some(first), false) = (providers.first(), is_web) {
+            return Err(format!(
+                "provider `{}`: it has to send people back somewhere; set `public_url` or \
+                 `oauth_callback_base` in [app], such as \"https://app.example.com\"",
+                first.name
+            ));
+        }
+        let mut clients: Vec<Client> = Vec::with_capacity(providers.len());
+        let mut wrong = Vec::new();
+        for setup in providers {
+            let name = setup.name.clone();
+            match Client::new(setup, callback_base) {
+                Ok(client) if clients.iter().any(|other| other.name == client.name) => {
+                    wrong.push(format!("provider `{name}`: it is set up twice"));
+                }
+                Ok(client) => clients.push(client),
+                Err(why) => wrong.push(format!("provider `{name}` ([oauth.{name}]): {why}")),
+            }
+        }
+        if !wrong.is_empty() {
+            return Err(wrong.join("\n"));
+        }
+        let place = |name: &str| known_providers().iter().position(|known| *known == name);
+        clients.sort_by(|a, b| {
+            let key = |client: &Client| (place(&client.name).unwrap_or(usize::MAX), client.name.clone());
+            key(a).cmp(&key(b))
+        });
+        let states = States::new(backplane, keys, state_ttl);
+        let fetch = Fetch::new(TIMEOUT)?;
+        Ok(Self { inner: Arc::new(Inner { clients, states, fetch }) })
     }
 
     /// Names of the active providers, in the order of `known_providers`, then by name.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
-        unimplemented!()
+        self.inner.clients.iter().map(|client| client.name.clone()).collect()
     }
 
-    /// Begins a login.
+    /// Begins a login: keeps a state and says where the browser goes. `return_url` is kept as it is and
+    /// handed back by [`OAuth::complete`].
     pub async fn begin(&self, provider: &str, return_url: Option<&str>) -> Result<Begun, OAuthError> {
-        let _ = (provider, return_url);
-        unimplemented!()
+        let client = self.client(provider)?;
+        let fresh = self.inner.states.begin(provider, return_url).await?;
+        match client.authorization(&self.inner.fetch, &fresh).await {
+            Ok(location) => Ok(Begun { location: location.into(), nonce: fresh.nonce }),
+            Err(error) => {
+                self.inner.states.forget(provider, &fresh.state).await;
+                Err(error)
+            }
+        }
     }
 
     /// Ends it: consumes the state, exchanges the code, checks the ID token, fetches the profile.
     pub async fn complete(&self, provider: &str, callback: Callback<'_>) -> Result<Completed, OAuthError> {
-        let _ = (provider, callback);
-        unimplemented!()
+        let client = self.client(provider)?;
+        if !callback.error.is_empty() {
+            self.inner.states.forget(provider, callback.state).await;
+            return Err(OAuthError::NoCode(format!("the provider said `{}`", word(callback.error))));
+        }
+        let kept = self.inner.states.end(provider, callback.state, callback.nonce).await?;
+        if callback.code.is_empty() {
+            return Err(OAuthError::NoCode("the provider sent none".to_owned()));
+        }
+        let profile = client.login(&self.inner.fetch, &callback, &kept).await?;
+        Ok(Completed { profile, return_url: kept.return_url })
+    }
+
+    fn client(&self, provider: &str) -> Result<&Client, OAuthError> {
+        let found = self.inner.clients.iter().find(|client| client.name == provider);
+        found.ok_or_else(|| OAuthError::UnknownProvider(word(provider)))
+    }
+}
+
+// State, nonce and code are not printed.
+
+impl fmt::Debug for Begun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Begun").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Callback<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Callback").field("issuer", &self.issuer).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for OAuth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OAuth").field("names", &self.names()).finish_non_exhaustive()
     }
 }

@@ -11,7 +11,8 @@ pub struct ProviderSetup {
     pub client_id: String,
     /// The client's secret.
     pub client_secret: String,
-    /// What the configuration says of it.
+    /// What the configuration says of it; `client_id` and `client_secret` in it are not looked at. For
+    /// microsoft, `tenant` is also where `MICROSOFT_TENANT_ID` goes.
     pub config: OAuthProviderConfig,
 }
 
@@ -22,13 +23,14 @@ pub struct Profile {
     pub provider: String,
     /// The provider's own id of the person.
     pub subject: String,
-    /// E-mail, trimmed and lower case.
+    /// E-mail, trimmed and lower case; never empty.
     pub email: String,
     /// Whether the provider vouches for the e-mail.
     pub email_verified: bool,
-    /// Display name, as the provider wrote it.
+    /// Display name, as the provider wrote it, without control characters and at most 191 characters long;
+    /// may be empty. It is not escaped.
     pub name: String,
-    /// URL of a picture, or empty.
+    /// Picture: an `http` or `https` URL, a `data:image/…;base64,` URI, or empty.
     pub avatar: String,
 }
 

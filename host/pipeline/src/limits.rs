@@ -1,6 +1,7 @@
-//! Fixed-window rate limits in memory (wire protocol §3.3).
+//! Fixed-window rate limits (wire protocol §3.3), counted in memory or, for all hosts together, in the
+//! backplane.
 //!
-//! The rule kept here: the table never grows past its cap, and nobody's counter is forgotten for
+//! The rule kept here, for memory: the table never grows past its cap, and nobody's counter is forgotten for
 //! free. A full shard first drops windows that have ended; if all are live, it drops the eighth of
 //! them with the fewest hits (the oldest among equals). So a flood of new keys, each seen once,
 //! evicts the flood itself; to push out a caller who has spent `n` hits, a flood must spend `n` hits
@@ -10,6 +11,7 @@
 //! A hot path: a check of a known key is one hash, one uncontended lock and no allocation, well below
 //! 150 ns. Time is an argument.
 
+mod shared;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +23,7 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use parking_lot::Mutex;
 
+pub(crate) use self::shared::{Limits, SharedLimiter};
 use crate::envelope::Surface;
 
 /// Keys that the memory store holds unless configured otherwise.
@@ -103,6 +106,11 @@ fn write_key<'b>(buffer: &'b mut String, scope: &str, id: &str, surface: Surface
     buffer
 }
 
+/// What is left, rounded up, and never nothing.
+fn whole_seconds(left: Duration) -> u64 {
+    (left.as_secs() + u64::from(left.subsec_nanos() > 0)).max(1)
+}
+
 // --- RateLimiter ---
 
 impl RateLimiter {
@@ -135,8 +143,7 @@ impl RateLimiter {
                 if window.count <= limit {
                     return Decision::Allowed;
                 }
-                let left = self.window - age;
-                let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+                let seconds = whole_seconds(self.window - age);
                 return Decision::Exceeded { seconds, count: window.count };
             }
             window.started = now;

@@ -7,10 +7,11 @@
 //! Hot: everything here but the guest's own time has a budget of 5 µs a call, guarded by the bench
 //! `pipeline`. Hooks and errors are the only stages that allocate in proportion to their payload.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use luckystack_backplane::{BackplaneError, SharedBackplane};
 use luckystack_plugins::{Caller, FunctionResolver, HookStop, ServiceRuntime, Transport};
 use luckystack_topology::{Prefix, ProjectConfig, RuntimeMode};
 use serde::Serialize;
@@ -19,7 +20,7 @@ use crate::call::{Call, Reply};
 use crate::envelope::ErrorEnvelope;
 use crate::functions::LiveFunctions;
 use crate::hooks::{Field, Hook, Payload};
-use crate::limits::RateLimiter;
+use crate::limits::{Limits, RateLimiter};
 use crate::locale::Locales;
 use crate::run::Run;
 use crate::table::Table;
@@ -38,12 +39,13 @@ pub(crate) struct Inner {
     pub(crate) locales: ArcSwap<Locales>,
     rules: ArcSwap<Rules>,
     pub(crate) functions: Arc<dyn FunctionResolver>,
+    backplane: OnceLock<SharedBackplane>,
 }
 
 /// What follows from the project's configuration, swapped as one.
 pub(crate) struct Rules {
     pub(crate) policy: Policy,
-    pub(crate) limiter: Arc<RateLimiter>,
+    pub(crate) limits: Limits,
 }
 
 /// What the pipeline needs of the project's configuration.
@@ -142,8 +144,9 @@ impl Pipeline {
             locales: ArcSwap::from_pointee(locales),
             rules: ArcSwap::from_pointee(Rules {
                 policy: Policy::new(project, production),
-                limiter: new_limiter(project),
+                limits: Limits::new(project, new_limiter(project), None),
             }),
+            backplane: OnceLock::new(),
         }))
     }
 
@@ -152,10 +155,20 @@ impl Pipeline {
     pub fn reconfigure(&self, before: &ProjectConfig, now: &ProjectConfig, production: bool) {
         let shape = |project: &ProjectConfig| (project.rate_limiting.window, project.rate_limiting.max_keys);
         let limiter = match shape(before) == shape(now) {
-            true => Arc::clone(&self.0.rules.load().limiter),
+            true => Arc::clone(self.0.rules.load().limits.memory()),
             false => new_limiter(now),
         };
-        self.0.rules.store(Arc::new(Rules { policy: Policy::new(now, production), limiter }));
+        let limits = Limits::new(now, limiter, self.0.backplane.get());
+        self.0.rules.store(Arc::new(Rules { policy: Policy::new(now, production), limits }));
+    }
+
+    /// Counts rate limits in this backplane where the configuration asks for a shared count. To be said
+    /// once, before the first call; the first backplane stays.
+    pub fn use_backplane(&self, project: &ProjectConfig, backplane: SharedBackplane) {
+        let backplane = self.0.backplane.get_or_init(|| backplane);
+        let rules = self.0.rules.load();
+        let limits = Limits::new(project, Arc::clone(rules.limits.memory()), Some(backplane));
+        self.0.rules.store(Arc::new(Rules { policy: rules.policy.clone(), limits }));
     }
 
     /// Makes `table` the live one. Calls in flight end on the table they began on.
@@ -173,9 +186,18 @@ impl Pipeline {
         self.0.locales.store(Arc::new(locales));
     }
 
-    /// Forgets all rate-limit counters.
+    /// Forgets the rate-limit counters in memory.
     pub fn clear_rate_limits(&self) {
-        self.0.rules.load().limiter.clear();
+        self.0.rules.load().limits.memory().clear();
+    }
+
+    /// Forgets all rate-limit counters, those that are shared with other hosts included.
+    ///
+    /// # Errors
+    /// The backplane does not answer; what is in memory is forgotten all the same.
+    pub async fn clear_all_rate_limits(&self) -> Result<(), BackplaneError> {
+        let rules = self.0.rules.load_full();
+        rules.limits.clear().await
     }
 
     /// The language for a caller (wire protocol §1.8): the session's, else what the request prefers.

@@ -14,7 +14,7 @@ use luckystack_topology::{Method, Prefix, parse_transport_name};
 use crate::auth::evaluate;
 use crate::envelope::{self, ErrorEnvelope, Outcome, RawError, Surface};
 use crate::hooks::{Decision as HookDecision, Field, Hook, HookTable, Payload};
-use crate::limits::{self, Decision, Identity};
+use crate::limits::{self, Decision, Identity, Limits, RateLimiter, SharedLimiter};
 use crate::pipeline::{Inner, Rules};
 use crate::respond::{Answer, Failure, stopped};
 use crate::table::{Route, Table};
@@ -32,6 +32,26 @@ pub(crate) struct Run<'a> {
     pub(crate) caller: Caller,
     pub(crate) sink: Option<Arc<dyn StreamSink>>,
     pub(crate) input: Bytes,
+}
+
+/// A bucket that holds more than its limit.
+struct Exceeded {
+    scope: &'static str,
+    key: String,
+    limit: u32,
+    seconds: u64,
+    count: u32,
+}
+
+impl Exceeded {
+    fn of(decision: Decision, scope: &'static str, key: &str, limit: u32) -> Option<Exceeded> {
+        match decision {
+            Decision::Allowed => None,
+            Decision::Exceeded { seconds, count } => {
+                Some(Exceeded { scope, key: key.to_owned(), limit, seconds, count })
+            }
+        }
+    }
 }
 
 impl Run<'_> {
@@ -82,15 +102,8 @@ impl Run<'_> {
             return Ok(());
         }
         let session = self.caller.session.as_ref();
-        // Only predicates look inside the session; presence alone needs no parsing.
-        let user: Option<serde_json::Value> = match session {
-            Some(session) if !route.auth.additional.is_empty() => {
-                Some(serde_json::from_slice(&session.user).unwrap_or(serde_json::Value::Null))
-            }
-            Some(_) => Some(serde_json::Value::Null),
-            None => None,
-        };
-        let Err(failure) = evaluate(&route.auth, user.as_ref(), Surface::Api) else { return Ok(()) };
+        let user = session.map(|session| session.fields());
+        let Err(failure) = evaluate(&route.auth, user, Surface::Api) else { return Ok(()) };
         if self.hooks().any(Hook::ApiAuthRejected) {
             let envelope = failure.envelope(Surface::Api);
             let key =
@@ -120,10 +133,13 @@ impl Run<'_> {
             return Ok(());
         }
         let route_limit = route.rate_limit.unwrap_or(policy.api_limit);
-        let exceeded = self.count(route, route_limit);
-        let Some((scope, key, limit, seconds, count)) = exceeded else { return Ok(()) };
+        let exceeded = match &self.rules.limits {
+            Limits::Memory(limiter) => self.count(limiter, route, route_limit),
+            Limits::Shared(limiter) => self.count_shared(limiter, route, route_limit).await,
+        };
+        let Some(Exceeded { scope, key, limit, seconds, count }) = exceeded else { return Ok(()) };
         if self.hooks().any(Hook::RateLimitExceeded) {
-            let window = u64::try_from(self.rules.limiter.window().as_millis()).unwrap_or(u64::MAX);
+            let window = u64::try_from(self.rules.limits.memory().window().as_millis()).unwrap_or(u64::MAX);
             let user = self.caller.session.as_ref().map(|session| session.user_id.as_str());
             let payload = [
                 ("scope", Field::Str(scope)),
@@ -141,34 +157,55 @@ impl Run<'_> {
     }
 
     /// Counts the call in both buckets; what was exceeded, if anything.
-    fn count(&self, route: &Route, route_limit: u32) -> Option<(&'static str, String, u32, u64, u32)> {
+    fn count(&self, limiter: &RateLimiter, route: &Route, route_limit: u32) -> Option<Exceeded> {
         thread_local! {
             // Keys are built for every call; the buffer is kept.
             static KEY: RefCell<String> = const { RefCell::new(String::new()) };
         }
         let now = Instant::now();
-        let limiter = &self.rules.limiter;
-        let caller = &self.caller;
-        let identity = match &caller.session {
-            Some(session) => Identity::User(&session.user_id),
-            None => Identity::Ip(&caller.ip),
-        };
         KEY.with_borrow_mut(|buffer| {
-            let key = limits::route_key(buffer, identity, Surface::Api, &route.full);
-            if let Decision::Exceeded { seconds, count } = limiter.check(key, route_limit, now) {
-                return Some(("route", key.to_owned(), route_limit, seconds, count));
+            let key = limits::route_key(buffer, self.identity(), Surface::Api, &route.full);
+            let decision = limiter.check(key, route_limit, now);
+            if let Some(exceeded) = Exceeded::of(decision, "route", key, route_limit) {
+                return Some(exceeded);
             }
-            let policy = &self.rules.policy;
-            let limit = match policy.spares_loopback && is_loopback(&caller.ip) {
-                true => 0,
-                false => policy.ip_limit,
-            };
-            let key = limits::address_key(buffer, &caller.ip, Surface::Api);
-            match limiter.check(key, limit, now) {
-                Decision::Exceeded { seconds, count } => Some(("ip", key.to_owned(), limit, seconds, count)),
-                Decision::Allowed => None,
-            }
+            let limit = self.address_limit();
+            let key = limits::address_key(buffer, &self.caller.ip, Surface::Api);
+            Exceeded::of(limiter.check(key, limit, now), "ip", key, limit)
         })
+    }
+
+    /// The same where the buckets are shared with other hosts.
+    async fn count_shared(
+        &self,
+        limiter: &SharedLimiter,
+        route: &Route,
+        route_limit: u32,
+    ) -> Option<Exceeded> {
+        let mut buffer = String::new();
+        let key = limits::route_key(&mut buffer, self.identity(), Surface::Api, &route.full);
+        let decision = limiter.check(key, route_limit).await;
+        if let Some(exceeded) = Exceeded::of(decision, "route", key, route_limit) {
+            return Some(exceeded);
+        }
+        let limit = self.address_limit();
+        let key = limits::address_key(&mut buffer, &self.caller.ip, Surface::Api);
+        Exceeded::of(limiter.check(key, limit).await, "ip", key, limit)
+    }
+
+    fn identity(&self) -> Identity<'_> {
+        match &self.caller.session {
+            Some(session) => Identity::User(&session.user_id),
+            None => Identity::Ip(&self.caller.ip),
+        }
+    }
+
+    fn address_limit(&self) -> u32 {
+        let policy = &self.rules.policy;
+        match policy.spares_loopback && is_loopback(&self.caller.ip) {
+            true => 0,
+            false => policy.ip_limit,
+        }
     }
 
     /// Input validation between its two hooks (stages 12 to 14).

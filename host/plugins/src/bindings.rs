@@ -13,6 +13,7 @@ wasmtime::component::bindgen!({
             export luckystack:plugin/hooks@0.1.0;
             export luckystack:plugin/functions@0.1.0;
             export luckystack:plugin/error-formatter@0.1.0;
+            export luckystack:plugin/user-store@0.1.0;
         }
     ",
     path: "../../wit",

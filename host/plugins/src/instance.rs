@@ -15,6 +15,7 @@ use crate::lane::{Pace, Turns};
 use crate::plugin::{Exports, HookOutcome, HookStop};
 use crate::service::ServiceRuntime;
 use crate::state::HostState;
+use crate::user_store::{UserAnswer, UserRequest};
 
 /// What an instance is asked to do.
 #[derive(Debug)]
@@ -37,6 +38,7 @@ pub(crate) enum Work {
         user_id: Option<String>,
         envelope: Bytes,
     },
+    User(UserRequest),
 }
 
 /// What it answers.
@@ -47,6 +49,7 @@ pub(crate) enum Answer {
     Json(Result<Vec<u8>, HandlerError>),
     Hook(HookOutcome),
     Formatted(Option<Vec<u8>>),
+    User(Result<UserAnswer, HandlerError>),
 }
 
 impl Answer {
@@ -56,7 +59,8 @@ impl Answer {
             Answer::Done => 0,
             Answer::Text(text) => text.len(),
             Answer::Json(Ok(json)) => json.len(),
-            Answer::Json(Err(error)) => {
+            Answer::User(Ok(answer)) => answer.bytes(),
+            Answer::Json(Err(error)) | Answer::User(Err(error)) => {
                 let params = error.error_params.iter().map(|param| param.key.len() + param.value.len());
                 error.error_code.len() + params.sum::<usize>()
             }
@@ -74,6 +78,7 @@ struct Functions {
     functions: Option<guest::functions::Guest>,
     hooks: Option<guest::hooks::Guest>,
     error_formatter: Option<guest::error_formatter::Guest>,
+    user_store: Option<guest::user_store::Guest>,
 }
 
 /// One live instance: a store with a component in it.
@@ -206,6 +211,10 @@ impl Instance {
                     .call_format(&mut self.store, &call.route, transport, user_id.as_deref(), &envelope)
                     .await?;
                 Ok(Answer::Formatted(formatted))
+            }
+            Work::User(request) => {
+                let users = exported!(self, exports, user_store);
+                Ok(Answer::User(request.run(users, &mut self.store).await?))
             }
         }
     }

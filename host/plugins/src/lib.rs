@@ -16,6 +16,7 @@
 //! | [`manifest`] | what a plugin says of itself |
 //! | [`call`] | who calls, and where chunks go |
 //! | [`plugin`] | a loaded component: its idle instances and the calls into it |
+//! | [`user_store`] | what a plugin that keeps the accounts is asked, and answers |
 //! | [`lane`] | where calls go that outlive their first tick |
 
 #![warn(missing_docs)]
@@ -36,6 +37,7 @@ pub mod runtime;
 pub mod service;
 pub mod state;
 pub mod type_map;
+pub mod user_store;
 
 pub use call::{CallContext, Caller, FunctionResolver, HandlerError, Session, StreamSink, Transport};
 pub use capability::Capability;
@@ -45,3 +47,4 @@ pub use plugin::{HookOutcome, HookStop, Plugin};
 pub use runtime::Runtime;
 pub use service::ServiceRuntime;
 pub use state::HostState;
+pub use user_store::{UserAnswer, UserRequest};

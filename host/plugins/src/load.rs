@@ -269,6 +269,7 @@ impl Runtime {
                 Some("hooks") => exported.hooks = true,
                 Some("functions") => exported.functions = true,
                 Some("error-formatter") => exported.error_formatter = true,
+                Some("user-store") => exported.user_store = true,
                 _ => {}
             }
         }
@@ -305,6 +306,7 @@ fn exports(pre: &InstancePre<HostState>, exported: Exported) -> wasmtime::Result
             .error_formatter
             .then(|| guest::error_formatter::GuestIndices::new(pre))
             .transpose()?,
+        user_store: exported.user_store.then(|| guest::user_store::GuestIndices::new(pre)).transpose()?,
     })
 }
 
@@ -413,5 +415,6 @@ fn unnamed_manifest(file: &Path, service: &str) -> Manifest {
         hooks: Vec::new(),
         functions: Vec::new(),
         error_formatter: None,
+        user_store: false,
     }
 }

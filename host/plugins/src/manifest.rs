@@ -33,6 +33,9 @@ pub struct Manifest {
     /// Whether the plugin rewrites the errors of every route.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_formatter: Option<GlobalFormatter>,
+    /// Whether the plugin keeps the accounts of the project.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub user_store: bool,
 }
 
 /// The only value of a manifest's `errorFormatter`.
@@ -191,6 +194,7 @@ pub struct Exported {
     pub hooks: bool,
     pub functions: bool,
     pub error_formatter: bool,
+    pub user_store: bool,
 }
 
 impl RouteManifest {
@@ -283,6 +287,7 @@ impl Manifest {
         promise(!self.functions.is_empty(), exported.functions, "functions", "functions");
         let formats = self.error_formatter.is_some() || self.routes.iter().any(|route| route.error_formatter);
         promise(formats, exported.error_formatter, "an error formatter", "error-formatter");
+        promise(self.user_store, exported.user_store, "a user store", "user-store");
         self.check_functions(&mut errors);
         errors
     }
@@ -382,5 +387,32 @@ impl Manifest {
                 ));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plugin_that_says_it_keeps_the_accounts_exports_a_store() {
+        let text = r#"{"name":"p","version":"1","service":"people","userStore":true}"#;
+        let manifest = Manifest::parse(text).unwrap();
+        let [problem] = &manifest.check("people", Exported::default())[..] else {
+            panic!("one thing is wrong")
+        };
+        assert_eq!(
+            problem.message,
+            "the manifest lists a user store, but the component does not export luckystack:plugin/user-store"
+        );
+        let exported = Exported { user_store: true, ..Exported::default() };
+        assert_eq!(manifest.check("people", exported), []);
+        assert_eq!(serde_json::to_string(&manifest).unwrap(), text);
+
+        let silent = Manifest::parse(r#"{"name":"p","version":"1","service":"people"}"#).unwrap();
+        assert!(!silent.user_store);
+        assert_eq!(silent.check("people", exported), [], "an export alone promises nothing");
+        let wrong = r#"{"name":"p","version":"1","service":"people","userStore":"yes"}"#;
+        assert!(Manifest::parse(wrong).unwrap_err().message.contains("invalid type"));
     }
 }

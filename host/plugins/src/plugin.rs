@@ -31,6 +31,7 @@ use crate::manifest::Manifest;
 use crate::runtime::Shared;
 use crate::service::ServiceRuntime;
 use crate::state::HostState;
+use crate::user_store::{UserAnswer, UserRequest};
 
 /// A loaded plugin. Dropping the last reference frees its code and its idle instances; calls in
 /// flight hold one.
@@ -55,6 +56,7 @@ pub(crate) struct Exports {
     pub(crate) hooks: Option<guest::hooks::GuestIndices>,
     pub(crate) functions: Option<guest::functions::GuestIndices>,
     pub(crate) error_formatter: Option<guest::error_formatter::GuestIndices>,
+    pub(crate) user_store: Option<guest::user_store::GuestIndices>,
 }
 
 /// What a hook decided; WIT `hooks.outcome`.
@@ -159,6 +161,21 @@ impl Plugin {
     ) -> Result<Option<Vec<u8>>, CallError> {
         match self.invoke(Some(call), Work::FormatError { user_id, envelope }).await? {
             Answer::Formatted(envelope) => Ok(envelope),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Asks the plugin for accounts, which it keeps if its manifest says `userStore`; records are unchecked.
+    pub async fn call_user_store(
+        self: &Arc<Self>,
+        call: Arc<CallContext>,
+        request: UserRequest,
+    ) -> Result<Result<UserAnswer, HandlerError>, CallError> {
+        if self.exports.user_store.is_none() {
+            return Err(CallError::NotExported("user-store"));
+        }
+        match self.invoke(Some(call), Work::User(request)).await? {
+            Answer::User(answer) => Ok(answer),
             other => Err(unexpected(&other)),
         }
     }
@@ -368,6 +385,7 @@ impl std::fmt::Debug for Exports {
             .field("hooks", &self.hooks.is_some())
             .field("functions", &self.functions.is_some())
             .field("error_formatter", &self.error_formatter.is_some())
+            .field("user_store", &self.user_store.is_some())
             .finish_non_exhaustive()
     }
 }

@@ -6,9 +6,24 @@
 //! by somebody who was still writing to it.
 #![warn(missing_docs)]
 
+mod cache;
+mod change;
+mod ending;
+mod events;
+mod follow;
+mod guard;
 mod hooks;
+mod life;
+mod login;
+mod outcome;
+mod policy;
+mod reading;
+mod record;
 mod sessions;
+mod turns;
 
+pub use events::SessionEvent;
 pub use hooks::{Hooks, NoHooks, Stop};
 pub use luckystack_plugins::call::Session;
-pub use sessions::{CreateError, EndReason, Read, SessionError, SessionEvent, Sessions};
+pub use outcome::{CreateError, EndReason, Read, SessionError};
+pub use sessions::{BACKLOG, Sessions};

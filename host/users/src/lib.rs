@@ -5,10 +5,14 @@
 //! way to the rest.
 #![warn(missing_docs)]
 
+pub mod component;
+mod date;
+mod id;
 mod password;
 mod policy;
 mod postgres;
 mod sqlite;
+mod table;
 mod user;
 
 use std::sync::Arc;

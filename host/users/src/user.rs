@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::table::codes;
+
 /// Fields that are never shown (wire protocol §5.2).
 pub(crate) const SECRET: [&str; 3] = ["password", "totpSecret", "recoveryCodes"];
 
@@ -57,6 +59,14 @@ impl User {
     #[must_use]
     pub fn field(&self, field: &str) -> Option<&Value> {
         self.fields.get(field)
+    }
+
+    /// The recovery codes without one of them; none when it is not there.
+    pub(crate) fn codes_without(&self, code_hash: &str) -> Option<Vec<String>> {
+        let mut codes = codes(self.field("recoveryCodes")?)?;
+        let at = codes.iter().position(|code| code == code_hash)?;
+        codes.remove(at);
+        Some(codes)
     }
 
     /// What may be shown: everything but the secrets (§5.2).

@@ -27,6 +27,49 @@ extern void __wasm_import_luckystack_plugin_function_call_call(uint8_t *, size_t
 __attribute__((__import_module__("luckystack:plugin/session-api@0.1.0"), __import_name__("get")))
 extern void __wasm_import_luckystack_plugin_session_api_get(uint8_t *, size_t, uint8_t *);
 
+__attribute__((__import_module__("luckystack:plugin/session-api@0.1.0"), __import_name__("update")))
+extern void __wasm_import_luckystack_plugin_session_api_update(uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("luckystack:plugin/session-api@0.1.0"), __import_name__("end")))
+extern int32_t __wasm_import_luckystack_plugin_session_api_end(uint8_t *, size_t);
+
+// Imported Functions from `luckystack:plugin/accounts@0.1.0`
+
+__attribute__((__import_module__("luckystack:plugin/accounts@0.1.0"), __import_name__("get")))
+extern void __wasm_import_luckystack_plugin_accounts_get(uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("luckystack:plugin/accounts@0.1.0"), __import_name__("update")))
+extern void __wasm_import_luckystack_plugin_accounts_update(uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("luckystack:plugin/accounts@0.1.0"), __import_name__("check-password")))
+extern void __wasm_import_luckystack_plugin_accounts_check_password(uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("luckystack:plugin/accounts@0.1.0"), __import_name__("change-password")))
+extern void __wasm_import_luckystack_plugin_accounts_change_password(uint8_t *, size_t, int32_t, uint8_t *, size_t, uint8_t *, size_t, int32_t, uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("luckystack:plugin/accounts@0.1.0"), __import_name__("request-password-reset")))
+extern void __wasm_import_luckystack_plugin_accounts_request_password_reset(uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("luckystack:plugin/accounts@0.1.0"), __import_name__("complete-password-reset")))
+extern void __wasm_import_luckystack_plugin_accounts_complete_password_reset(uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("luckystack:plugin/accounts@0.1.0"), __import_name__("request-email-change")))
+extern void __wasm_import_luckystack_plugin_accounts_request_email_change(uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("luckystack:plugin/accounts@0.1.0"), __import_name__("confirm-email-change")))
+extern void __wasm_import_luckystack_plugin_accounts_confirm_email_change(uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("luckystack:plugin/accounts@0.1.0"), __import_name__("delete")))
+extern void __wasm_import_luckystack_plugin_accounts_delete(uint8_t *, size_t, uint8_t *);
+
+// Imported Functions from `luckystack:plugin/uploads@0.1.0`
+
+__attribute__((__import_module__("luckystack:plugin/uploads@0.1.0"), __import_name__("put")))
+extern void __wasm_import_luckystack_plugin_uploads_put(uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("luckystack:plugin/uploads@0.1.0"), __import_name__("remove")))
+extern void __wasm_import_luckystack_plugin_uploads_remove(uint8_t *, size_t, uint8_t *);
+
 // Imported Functions from `wasi:logging/logging@0.1.0-draft`
 
 __attribute__((__import_module__("wasi:logging/logging@0.1.0-draft"), __import_name__("log")))
@@ -440,14 +483,71 @@ void luckystack_plugin_function_call_result_json_handler_error_free(luckystack_p
   }
 }
 
+void luckystack_plugin_session_api_json_free(luckystack_plugin_session_api_json_t *ptr) {
+  luckystack_plugin_types_json_free(ptr);
+}
+
 void luckystack_plugin_session_api_session_free(luckystack_plugin_session_api_session_t *ptr) {
   luckystack_plugin_types_session_free(ptr);
+}
+
+void luckystack_plugin_session_api_handler_error_free(luckystack_plugin_session_api_handler_error_t *ptr) {
+  luckystack_plugin_types_handler_error_free(ptr);
 }
 
 void luckystack_plugin_session_api_option_session_free(luckystack_plugin_session_api_option_session_t *ptr) {
   if (ptr->is_some) {
     luckystack_plugin_session_api_session_free(&ptr->val);
   }
+}
+
+void luckystack_plugin_session_api_result_session_handler_error_free(luckystack_plugin_session_api_result_session_handler_error_t *ptr) {
+  if (!ptr->is_err) {
+    luckystack_plugin_session_api_session_free(&ptr->val.ok);
+  } else {
+    luckystack_plugin_session_api_handler_error_free(&ptr->val.err);
+  }
+}
+
+void luckystack_plugin_accounts_json_free(luckystack_plugin_accounts_json_t *ptr) {
+  luckystack_plugin_types_json_free(ptr);
+}
+
+void luckystack_plugin_accounts_handler_error_free(luckystack_plugin_accounts_handler_error_t *ptr) {
+  luckystack_plugin_types_handler_error_free(ptr);
+}
+
+void luckystack_plugin_accounts_option_json_free(luckystack_plugin_accounts_option_json_t *ptr) {
+  if (ptr->is_some) {
+    luckystack_plugin_accounts_json_free(&ptr->val);
+  }
+}
+
+void luckystack_plugin_accounts_result_option_json_handler_error_free(luckystack_plugin_accounts_result_option_json_handler_error_t *ptr) {
+  if (!ptr->is_err) {
+    luckystack_plugin_accounts_option_json_free(&ptr->val.ok);
+  } else {
+    luckystack_plugin_accounts_handler_error_free(&ptr->val.err);
+  }
+}
+
+void luckystack_plugin_accounts_result_json_handler_error_free(luckystack_plugin_accounts_result_json_handler_error_t *ptr) {
+  if (!ptr->is_err) {
+    luckystack_plugin_accounts_json_free(&ptr->val.ok);
+  } else {
+    luckystack_plugin_accounts_handler_error_free(&ptr->val.err);
+  }
+}
+
+void luckystack_plugin_accounts_result_void_handler_error_free(luckystack_plugin_accounts_result_void_handler_error_t *ptr) {
+  if (!ptr->is_err) {
+  } else {
+    luckystack_plugin_accounts_handler_error_free(&ptr->val.err);
+  }
+}
+
+void luckystack_plugin_uploads_handler_error_free(luckystack_plugin_uploads_handler_error_t *ptr) {
+  luckystack_plugin_types_handler_error_free(ptr);
 }
 
 void imports_list_u8_free(imports_list_u8_t *ptr) {
@@ -457,6 +557,20 @@ void imports_list_u8_free(imports_list_u8_t *ptr) {
     for (size_t i = 0; i < list_len; i++) {
     }
     free(list_ptr);
+  }
+}
+
+void luckystack_plugin_uploads_result_void_handler_error_free(luckystack_plugin_uploads_result_void_handler_error_t *ptr) {
+  if (!ptr->is_err) {
+  } else {
+    luckystack_plugin_uploads_handler_error_free(&ptr->val.err);
+  }
+}
+
+void luckystack_plugin_uploads_result_bool_handler_error_free(luckystack_plugin_uploads_result_bool_handler_error_t *ptr) {
+  if (!ptr->is_err) {
+  } else {
+    luckystack_plugin_uploads_handler_error_free(&ptr->val.err);
   }
 }
 
@@ -1302,6 +1416,501 @@ void luckystack_plugin_session_api_get(imports_string_t *token, luckystack_plugi
     }
   }
   *ret = option;
+}
+
+void luckystack_plugin_session_api_update(imports_string_t *token, luckystack_plugin_session_api_json_t *fields, luckystack_plugin_session_api_result_session_handler_error_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(6*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_luckystack_plugin_session_api_update((uint8_t *) (*token).ptr, (*token).len, (uint8_t *) (*fields).ptr, (*fields).len, ptr);
+  luckystack_plugin_session_api_result_session_handler_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (luckystack_plugin_types_session_t) {
+        (imports_string_t) (imports_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) },
+        (luckystack_plugin_types_json_t) (luckystack_plugin_types_json_t) { (uint8_t*)(*((uint8_t **) (ptr + (3*sizeof(void*))))), (*((size_t*) (ptr + (4*sizeof(void*))))) },
+      };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      imports_option_u16_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + (5*sizeof(void*))))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = (uint16_t) ((int32_t) *((uint16_t*) (ptr + (2+5*sizeof(void*)))));
+          break;
+        }
+      }
+
+      result.val.err = (luckystack_plugin_types_handler_error_t) {
+        (imports_string_t) (imports_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) },
+        (luckystack_plugin_types_list_error_param_t) (luckystack_plugin_types_list_error_param_t) { (luckystack_plugin_types_error_param_t*)(*((uint8_t **) (ptr + (3*sizeof(void*))))), (*((size_t*) (ptr + (4*sizeof(void*))))) },
+        (imports_option_u16_t) option,
+      };
+      break;
+    }
+  }
+  *ret = result;
+}
+
+bool luckystack_plugin_session_api_end(imports_string_t *token) {
+  int32_t ret = __wasm_import_luckystack_plugin_session_api_end((uint8_t *) (*token).ptr, (*token).len);
+  return ret;
+}
+
+void luckystack_plugin_accounts_get(imports_string_t *user_id, luckystack_plugin_accounts_result_option_json_handler_error_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(6*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_luckystack_plugin_accounts_get((uint8_t *) (*user_id).ptr, (*user_id).len, ptr);
+  luckystack_plugin_accounts_result_option_json_handler_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      luckystack_plugin_accounts_option_json_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + sizeof(void*)))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = (luckystack_plugin_types_json_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.ok = option;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      imports_option_u16_t option0;
+      switch ((int32_t) *((uint8_t*) (ptr + (5*sizeof(void*))))) {
+        case 0: {
+          option0.is_some = false;
+          break;
+        }
+        case 1: {
+          option0.is_some = true;
+          option0.val = (uint16_t) ((int32_t) *((uint16_t*) (ptr + (2+5*sizeof(void*)))));
+          break;
+        }
+      }
+
+      result.val.err = (luckystack_plugin_types_handler_error_t) {
+        (imports_string_t) (imports_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) },
+        (luckystack_plugin_types_list_error_param_t) (luckystack_plugin_types_list_error_param_t) { (luckystack_plugin_types_error_param_t*)(*((uint8_t **) (ptr + (3*sizeof(void*))))), (*((size_t*) (ptr + (4*sizeof(void*))))) },
+        (imports_option_u16_t) option0,
+      };
+      break;
+    }
+  }
+  *ret = result;
+}
+
+void luckystack_plugin_accounts_update(imports_string_t *user_id, luckystack_plugin_accounts_json_t *fields, luckystack_plugin_accounts_result_json_handler_error_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(6*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_luckystack_plugin_accounts_update((uint8_t *) (*user_id).ptr, (*user_id).len, (uint8_t *) (*fields).ptr, (*fields).len, ptr);
+  luckystack_plugin_accounts_result_json_handler_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (luckystack_plugin_types_json_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      imports_option_u16_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + (5*sizeof(void*))))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = (uint16_t) ((int32_t) *((uint16_t*) (ptr + (2+5*sizeof(void*)))));
+          break;
+        }
+      }
+
+      result.val.err = (luckystack_plugin_types_handler_error_t) {
+        (imports_string_t) (imports_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) },
+        (luckystack_plugin_types_list_error_param_t) (luckystack_plugin_types_list_error_param_t) { (luckystack_plugin_types_error_param_t*)(*((uint8_t **) (ptr + (3*sizeof(void*))))), (*((size_t*) (ptr + (4*sizeof(void*))))) },
+        (imports_option_u16_t) option,
+      };
+      break;
+    }
+  }
+  *ret = result;
+}
+
+void luckystack_plugin_accounts_check_password(imports_string_t *user_id, imports_string_t *password, luckystack_plugin_accounts_result_void_handler_error_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(6*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_luckystack_plugin_accounts_check_password((uint8_t *) (*user_id).ptr, (*user_id).len, (uint8_t *) (*password).ptr, (*password).len, ptr);
+  luckystack_plugin_accounts_result_void_handler_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      imports_option_u16_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + (5*sizeof(void*))))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = (uint16_t) ((int32_t) *((uint16_t*) (ptr + (2+5*sizeof(void*)))));
+          break;
+        }
+      }
+
+      result.val.err = (luckystack_plugin_types_handler_error_t) {
+        (imports_string_t) (imports_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) },
+        (luckystack_plugin_types_list_error_param_t) (luckystack_plugin_types_list_error_param_t) { (luckystack_plugin_types_error_param_t*)(*((uint8_t **) (ptr + (3*sizeof(void*))))), (*((size_t*) (ptr + (4*sizeof(void*))))) },
+        (imports_option_u16_t) option,
+      };
+      break;
+    }
+  }
+  *ret = result;
+}
+
+void luckystack_plugin_accounts_change_password(imports_string_t *user_id, imports_option_string_t *current, imports_string_t *new_, imports_option_string_t *keep, luckystack_plugin_accounts_result_void_handler_error_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(6*sizeof(void*))];
+  int32_t option;
+  uint8_t * option1;
+  size_t option2;
+  if ((*current).is_some) {
+    const imports_string_t *payload0 = &(*current).val;
+    option = 1;
+    option1 = (uint8_t *) (*payload0).ptr;
+    option2 = (*payload0).len;
+  } else {
+    option = 0;
+    option1 = 0;
+    option2 = 0;
+  }
+  int32_t option5;
+  uint8_t * option6;
+  size_t option7;
+  if ((*keep).is_some) {
+    const imports_string_t *payload4 = &(*keep).val;
+    option5 = 1;
+    option6 = (uint8_t *) (*payload4).ptr;
+    option7 = (*payload4).len;
+  } else {
+    option5 = 0;
+    option6 = 0;
+    option7 = 0;
+  }
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_luckystack_plugin_accounts_change_password((uint8_t *) (*user_id).ptr, (*user_id).len, option, option1, option2, (uint8_t *) (*new_).ptr, (*new_).len, option5, option6, option7, ptr);
+  luckystack_plugin_accounts_result_void_handler_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      imports_option_u16_t option8;
+      switch ((int32_t) *((uint8_t*) (ptr + (5*sizeof(void*))))) {
+        case 0: {
+          option8.is_some = false;
+          break;
+        }
+        case 1: {
+          option8.is_some = true;
+          option8.val = (uint16_t) ((int32_t) *((uint16_t*) (ptr + (2+5*sizeof(void*)))));
+          break;
+        }
+      }
+
+      result.val.err = (luckystack_plugin_types_handler_error_t) {
+        (imports_string_t) (imports_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) },
+        (luckystack_plugin_types_list_error_param_t) (luckystack_plugin_types_list_error_param_t) { (luckystack_plugin_types_error_param_t*)(*((uint8_t **) (ptr + (3*sizeof(void*))))), (*((size_t*) (ptr + (4*sizeof(void*))))) },
+        (imports_option_u16_t) option8,
+      };
+      break;
+    }
+  }
+  *ret = result;
+}
+
+void luckystack_plugin_accounts_request_password_reset(imports_string_t *email, imports_string_t *ip, luckystack_plugin_accounts_result_void_handler_error_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(6*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_luckystack_plugin_accounts_request_password_reset((uint8_t *) (*email).ptr, (*email).len, (uint8_t *) (*ip).ptr, (*ip).len, ptr);
+  luckystack_plugin_accounts_result_void_handler_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      imports_option_u16_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + (5*sizeof(void*))))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = (uint16_t) ((int32_t) *((uint16_t*) (ptr + (2+5*sizeof(void*)))));
+          break;
+        }
+      }
+
+      result.val.err = (luckystack_plugin_types_handler_error_t) {
+        (imports_string_t) (imports_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) },
+        (luckystack_plugin_types_list_error_param_t) (luckystack_plugin_types_list_error_param_t) { (luckystack_plugin_types_error_param_t*)(*((uint8_t **) (ptr + (3*sizeof(void*))))), (*((size_t*) (ptr + (4*sizeof(void*))))) },
+        (imports_option_u16_t) option,
+      };
+      break;
+    }
+  }
+  *ret = result;
+}
+
+void luckystack_plugin_accounts_complete_password_reset(imports_string_t *token, imports_string_t *new_, luckystack_plugin_accounts_result_void_handler_error_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(6*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_luckystack_plugin_accounts_complete_password_reset((uint8_t *) (*token).ptr, (*token).len, (uint8_t *) (*new_).ptr, (*new_).len, ptr);
+  luckystack_plugin_accounts_result_void_handler_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      imports_option_u16_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + (5*sizeof(void*))))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = (uint16_t) ((int32_t) *((uint16_t*) (ptr + (2+5*sizeof(void*)))));
+          break;
+        }
+      }
+
+      result.val.err = (luckystack_plugin_types_handler_error_t) {
+        (imports_string_t) (imports_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) },
+        (luckystack_plugin_types_list_error_param_t) (luckystack_plugin_types_list_error_param_t) { (luckystack_plugin_types_error_param_t*)(*((uint8_t **) (ptr + (3*sizeof(void*))))), (*((size_t*) (ptr + (4*sizeof(void*))))) },
+        (imports_option_u16_t) option,
+      };
+      break;
+    }
+  }
+  *ret = result;
+}
+
+void luckystack_plugin_accounts_request_email_change(imports_string_t *user_id, imports_string_t *email, luckystack_plugin_accounts_result_void_handler_error_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(6*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_luckystack_plugin_accounts_request_email_change((uint8_t *) (*user_id).ptr, (*user_id).len, (uint8_t *) (*email).ptr, (*email).len, ptr);
+  luckystack_plugin_accounts_result_void_handler_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      imports_option_u16_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + (5*sizeof(void*))))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = (uint16_t) ((int32_t) *((uint16_t*) (ptr + (2+5*sizeof(void*)))));
+          break;
+        }
+      }
+
+      result.val.err = (luckystack_plugin_types_handler_error_t) {
+        (imports_string_t) (imports_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) },
+        (luckystack_plugin_types_list_error_param_t) (luckystack_plugin_types_list_error_param_t) { (luckystack_plugin_types_error_param_t*)(*((uint8_t **) (ptr + (3*sizeof(void*))))), (*((size_t*) (ptr + (4*sizeof(void*))))) },
+        (imports_option_u16_t) option,
+      };
+      break;
+    }
+  }
+  *ret = result;
+}
+
+void luckystack_plugin_accounts_confirm_email_change(imports_string_t *token, luckystack_plugin_accounts_result_void_handler_error_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(6*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_luckystack_plugin_accounts_confirm_email_change((uint8_t *) (*token).ptr, (*token).len, ptr);
+  luckystack_plugin_accounts_result_void_handler_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      imports_option_u16_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + (5*sizeof(void*))))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = (uint16_t) ((int32_t) *((uint16_t*) (ptr + (2+5*sizeof(void*)))));
+          break;
+        }
+      }
+
+      result.val.err = (luckystack_plugin_types_handler_error_t) {
+        (imports_string_t) (imports_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) },
+        (luckystack_plugin_types_list_error_param_t) (luckystack_plugin_types_list_error_param_t) { (luckystack_plugin_types_error_param_t*)(*((uint8_t **) (ptr + (3*sizeof(void*))))), (*((size_t*) (ptr + (4*sizeof(void*))))) },
+        (imports_option_u16_t) option,
+      };
+      break;
+    }
+  }
+  *ret = result;
+}
+
+void luckystack_plugin_accounts_delete(imports_string_t *user_id, luckystack_plugin_accounts_result_void_handler_error_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(6*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_luckystack_plugin_accounts_delete((uint8_t *) (*user_id).ptr, (*user_id).len, ptr);
+  luckystack_plugin_accounts_result_void_handler_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      imports_option_u16_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + (5*sizeof(void*))))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = (uint16_t) ((int32_t) *((uint16_t*) (ptr + (2+5*sizeof(void*)))));
+          break;
+        }
+      }
+
+      result.val.err = (luckystack_plugin_types_handler_error_t) {
+        (imports_string_t) (imports_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) },
+        (luckystack_plugin_types_list_error_param_t) (luckystack_plugin_types_list_error_param_t) { (luckystack_plugin_types_error_param_t*)(*((uint8_t **) (ptr + (3*sizeof(void*))))), (*((size_t*) (ptr + (4*sizeof(void*))))) },
+        (imports_option_u16_t) option,
+      };
+      break;
+    }
+  }
+  *ret = result;
+}
+
+void luckystack_plugin_uploads_put(imports_string_t *name, imports_list_u8_t *data, luckystack_plugin_uploads_result_void_handler_error_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(6*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_luckystack_plugin_uploads_put((uint8_t *) (*name).ptr, (*name).len, (uint8_t *) (*data).ptr, (*data).len, ptr);
+  luckystack_plugin_uploads_result_void_handler_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      imports_option_u16_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + (5*sizeof(void*))))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = (uint16_t) ((int32_t) *((uint16_t*) (ptr + (2+5*sizeof(void*)))));
+          break;
+        }
+      }
+
+      result.val.err = (luckystack_plugin_types_handler_error_t) {
+        (imports_string_t) (imports_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) },
+        (luckystack_plugin_types_list_error_param_t) (luckystack_plugin_types_list_error_param_t) { (luckystack_plugin_types_error_param_t*)(*((uint8_t **) (ptr + (3*sizeof(void*))))), (*((size_t*) (ptr + (4*sizeof(void*))))) },
+        (imports_option_u16_t) option,
+      };
+      break;
+    }
+  }
+  *ret = result;
+}
+
+void luckystack_plugin_uploads_remove(imports_string_t *name, luckystack_plugin_uploads_result_bool_handler_error_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(6*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_luckystack_plugin_uploads_remove((uint8_t *) (*name).ptr, (*name).len, ptr);
+  luckystack_plugin_uploads_result_bool_handler_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      imports_option_u16_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + (5*sizeof(void*))))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = (uint16_t) ((int32_t) *((uint16_t*) (ptr + (2+5*sizeof(void*)))));
+          break;
+        }
+      }
+
+      result.val.err = (luckystack_plugin_types_handler_error_t) {
+        (imports_string_t) (imports_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) },
+        (luckystack_plugin_types_list_error_param_t) (luckystack_plugin_types_list_error_param_t) { (luckystack_plugin_types_error_param_t*)(*((uint8_t **) (ptr + (3*sizeof(void*))))), (*((size_t*) (ptr + (4*sizeof(void*))))) },
+        (imports_option_u16_t) option,
+      };
+      break;
+    }
+  }
+  *ret = result;
 }
 
 void wasi_logging_logging_log(wasi_logging_logging_level_t level, imports_string_t *context, imports_string_t *message) {

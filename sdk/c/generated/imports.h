@@ -119,12 +119,78 @@ typedef struct {
   } val;
 } luckystack_plugin_function_call_result_json_handler_error_t;
 
+typedef luckystack_plugin_types_json_t luckystack_plugin_session_api_json_t;
+
 typedef luckystack_plugin_types_session_t luckystack_plugin_session_api_session_t;
+
+typedef luckystack_plugin_types_handler_error_t luckystack_plugin_session_api_handler_error_t;
 
 typedef struct {
   bool is_some;
   luckystack_plugin_session_api_session_t val;
 } luckystack_plugin_session_api_option_session_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    luckystack_plugin_session_api_session_t ok;
+    luckystack_plugin_session_api_handler_error_t err;
+  } val;
+} luckystack_plugin_session_api_result_session_handler_error_t;
+
+typedef luckystack_plugin_types_json_t luckystack_plugin_accounts_json_t;
+
+typedef luckystack_plugin_types_handler_error_t luckystack_plugin_accounts_handler_error_t;
+
+typedef struct {
+  bool is_some;
+  luckystack_plugin_accounts_json_t val;
+} luckystack_plugin_accounts_option_json_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    luckystack_plugin_accounts_option_json_t ok;
+    luckystack_plugin_accounts_handler_error_t err;
+  } val;
+} luckystack_plugin_accounts_result_option_json_handler_error_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    luckystack_plugin_accounts_json_t ok;
+    luckystack_plugin_accounts_handler_error_t err;
+  } val;
+} luckystack_plugin_accounts_result_json_handler_error_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    luckystack_plugin_accounts_handler_error_t err;
+  } val;
+} luckystack_plugin_accounts_result_void_handler_error_t;
+
+typedef luckystack_plugin_types_handler_error_t luckystack_plugin_uploads_handler_error_t;
+
+typedef struct {
+  uint8_t *ptr;
+  size_t len;
+} imports_list_u8_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    luckystack_plugin_uploads_handler_error_t err;
+  } val;
+} luckystack_plugin_uploads_result_void_handler_error_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    bool ok;
+    luckystack_plugin_uploads_handler_error_t err;
+  } val;
+} luckystack_plugin_uploads_result_bool_handler_error_t;
 
 // A log level, describing a kind of message.
 typedef uint8_t wasi_logging_logging_level_t;
@@ -150,11 +216,6 @@ typedef struct wasi_clocks_wall_clock_datetime_t {
   uint64_t   seconds;
   uint32_t   nanoseconds;
 } wasi_clocks_wall_clock_datetime_t;
-
-typedef struct {
-  uint8_t *ptr;
-  size_t len;
-} imports_list_u8_t;
 
 // An error type that encapsulates the different errors that can occur fetching configuration values.
 typedef struct wasi_config_store_error_t {
@@ -890,6 +951,49 @@ extern void luckystack_plugin_function_call_call(imports_string_t *name, luckyst
 // The live session behind `token`; none when it has ended, or is another user's and the service
 // was not granted to read it.
 extern void luckystack_plugin_session_api_get(imports_string_t *token, luckystack_plugin_session_api_option_session_t *ret);
+// Sets fields of the session object (a JSON object; null removes a field) until it ends; the user
+// record stays as it is. Sockets of the session get `updateSession`. The session as it is now.
+// 
+// Only fields that the service declared (`session_fields` in its preset) can be set, and never `id`,
+// `csrfToken`, `token`, `roomCodes` or another field of the framework: `session.fieldNotAllowed`.
+// `session.notFound` when there is no such session, or it is another user's and not granted.
+extern void luckystack_plugin_session_api_update(imports_string_t *token, luckystack_plugin_session_api_json_t *fields, luckystack_plugin_session_api_result_session_handler_error_t *ret);
+// Ends the session: a logout, with its hooks. Whether there was one to end (of the caller's user, or
+// of anybody with the grant).
+extern bool luckystack_plugin_session_api_end(imports_string_t *token);
+
+// Imported Functions from `luckystack:plugin/accounts@0.1.0`
+// The user record (without its secrets) with this id.
+extern void luckystack_plugin_accounts_get(imports_string_t *user_id, luckystack_plugin_accounts_result_option_json_handler_error_t *ret);
+// Sets fields of a user record, and alike in all sessions of the user, whose sockets get
+// `updateSession`. Never `id`, `email`, `provider` or secrets: `account.fieldNotAllowed`. The record.
+extern void luckystack_plugin_accounts_update(imports_string_t *user_id, luckystack_plugin_accounts_json_t *fields, luckystack_plugin_accounts_result_json_handler_error_t *ret);
+// Checks a user's password, for what is asked for twice, such as a deletion: `login.wrongPassword`, also
+// for a user who has none.
+extern void luckystack_plugin_accounts_check_password(imports_string_t *user_id, imports_string_t *password, luckystack_plugin_accounts_result_void_handler_error_t *ret);
+// Sets a new password, if `current` is right (none: the caller was identified otherwise). Ends all
+// other sessions of the user; `keep` is the token of the one that goes on.
+extern void luckystack_plugin_accounts_change_password(imports_string_t *user_id, imports_option_string_t *current, imports_string_t *new_, imports_option_string_t *keep, luckystack_plugin_accounts_result_void_handler_error_t *ret);
+// Sends a link for a new password, if somebody has that e-mail address; the same answer if not.
+extern void luckystack_plugin_accounts_request_password_reset(imports_string_t *email, imports_string_t *ip, luckystack_plugin_accounts_result_void_handler_error_t *ret);
+// Sets a new password with the token of such a link, once. Ends all sessions of the user.
+extern void luckystack_plugin_accounts_complete_password_reset(imports_string_t *token, imports_string_t *new_, luckystack_plugin_accounts_result_void_handler_error_t *ret);
+// Sends a link to a new e-mail address, which confirms it.
+extern void luckystack_plugin_accounts_request_email_change(imports_string_t *user_id, imports_string_t *email, luckystack_plugin_accounts_result_void_handler_error_t *ret);
+// Changes the e-mail address with the token of such a link, once.
+extern void luckystack_plugin_accounts_confirm_email_change(imports_string_t *token, luckystack_plugin_accounts_result_void_handler_error_t *ret);
+// Deletes the user and ends all sessions.
+extern void luckystack_plugin_accounts_delete(imports_string_t *user_id, luckystack_plugin_accounts_result_void_handler_error_t *ret);
+
+// Imported Functions from `luckystack:plugin/uploads@0.1.0`
+// Puts a file up, or replaces it, as a whole. `name` is `<id>.<extension>` with an id of letters,
+// digits, `-` and `_` (at most 128) and an extension of the project's `uploads.formats`:
+// `uploads.invalidName`. Past the project's `uploads.max_bytes`: `uploads.tooLarge` (413).
+// 
+// The bytes are served as they are given: decode and re-encode what a user sent.
+extern void luckystack_plugin_uploads_put(imports_string_t *name, imports_list_u8_t *data, luckystack_plugin_uploads_result_void_handler_error_t *ret);
+// Takes a file down; whether it was there.
+extern void luckystack_plugin_uploads_remove(imports_string_t *name, luckystack_plugin_uploads_result_bool_handler_error_t *ret);
 
 // Imported Functions from `wasi:logging/logging@0.1.0-draft`
 // Emit a log message.
@@ -1606,11 +1710,35 @@ void luckystack_plugin_function_call_handler_error_free(luckystack_plugin_functi
 
 void luckystack_plugin_function_call_result_json_handler_error_free(luckystack_plugin_function_call_result_json_handler_error_t *ptr);
 
+void luckystack_plugin_session_api_json_free(luckystack_plugin_session_api_json_t *ptr);
+
 void luckystack_plugin_session_api_session_free(luckystack_plugin_session_api_session_t *ptr);
+
+void luckystack_plugin_session_api_handler_error_free(luckystack_plugin_session_api_handler_error_t *ptr);
 
 void luckystack_plugin_session_api_option_session_free(luckystack_plugin_session_api_option_session_t *ptr);
 
+void luckystack_plugin_session_api_result_session_handler_error_free(luckystack_plugin_session_api_result_session_handler_error_t *ptr);
+
+void luckystack_plugin_accounts_json_free(luckystack_plugin_accounts_json_t *ptr);
+
+void luckystack_plugin_accounts_handler_error_free(luckystack_plugin_accounts_handler_error_t *ptr);
+
+void luckystack_plugin_accounts_option_json_free(luckystack_plugin_accounts_option_json_t *ptr);
+
+void luckystack_plugin_accounts_result_option_json_handler_error_free(luckystack_plugin_accounts_result_option_json_handler_error_t *ptr);
+
+void luckystack_plugin_accounts_result_json_handler_error_free(luckystack_plugin_accounts_result_json_handler_error_t *ptr);
+
+void luckystack_plugin_accounts_result_void_handler_error_free(luckystack_plugin_accounts_result_void_handler_error_t *ptr);
+
+void luckystack_plugin_uploads_handler_error_free(luckystack_plugin_uploads_handler_error_t *ptr);
+
 void imports_list_u8_free(imports_list_u8_t *ptr);
+
+void luckystack_plugin_uploads_result_void_handler_error_free(luckystack_plugin_uploads_result_void_handler_error_t *ptr);
+
+void luckystack_plugin_uploads_result_bool_handler_error_free(luckystack_plugin_uploads_result_bool_handler_error_t *ptr);
 
 void wasi_config_store_error_free(wasi_config_store_error_t *ptr);
 

@@ -200,9 +200,6 @@ const ls_value *ls_call_function(ls_call *call, const char *name, ls_writer *arg
 /* The code of the error that the call holds, or NULL; for those who do not hand it on. */
 const char *ls_error_code(const ls_call *call);
 
-/* The live session object behind a token; absent when it has ended or may not be read. */
-const ls_value *ls_session(const char *token);
-
 typedef enum ls_level { LS_TRACE, LS_DEBUG, LS_INFO, LS_WARN, LS_ERROR } ls_level;
 /* Writes a line to the service's log. */
 void ls_log(ls_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -225,6 +222,58 @@ bool ls_kv_set(const char *key, const void *value, size_t length);
 bool ls_kv_delete(const char *key);
 /* Adds to a number that is kept under `key` and tells what it became. */
 bool ls_kv_add(const char *key, uint64_t delta, uint64_t *sum);
+
+/* ---- Sessions, accounts, uploads -------------------------------------------------------------------
+ *
+ * What is refused is the call's error, as that of a function is: `return ls_account_delete(call, id);` hands it
+ * on, and ls_error_code(call) reads it. Texts and bytes that go in stay yours; values that come out live until
+ * the call ends. A writer of fields is not cleared. */
+
+/* The live session object behind a token; absent when it has ended or may not be read. */
+const ls_value *ls_session(const char *token);
+/* Sets what was written, an object (null removes a field), in the caller's session, or in that behind `token`
+ * when it is not NULL. The session object as it is then, or NULL when it was refused:
+ * `session.fieldNotAllowed` for a field that is not in the service's `session_fields`, `session.notFound`.
+ * ls_user(call) stays as it was. */
+const ls_value *ls_session_update(ls_call *call, const char *token, ls_writer *fields);
+/* Ends the caller's session, or that behind `token` when it is not NULL: a logout. Whether there was one. */
+bool ls_session_end(ls_call *call, const char *token);
+
+/* Accounts; they need the grant `accounts`. They act for any user, so say whom you mean: ls_user_id(call), in
+ * nearly all cases. */
+
+/* The record of a user without its secrets; absent when there is none, NULL when it could not be read. */
+const ls_value *ls_account_get(ls_call *call, const char *user_id);
+/* Sets what was written, an object (null removes a field), in a record and in the user's sessions. The record
+ * as it is then, or NULL when it was refused: `account.fieldNotAllowed`. */
+const ls_value *ls_account_update(ls_call *call, const char *user_id, ls_writer *fields);
+/* Checks a password: `login.wrongPassword`. */
+ls_result ls_account_check_password(ls_call *call, const char *user_id, const char *password);
+/* Sets a new password, if `current` is right, and ends all other sessions of the user. `keep` is the token of
+ * the one that goes on, or NULL. */
+ls_result ls_account_change_password(ls_call *call, const char *user_id, const char *current,
+                                     const char *password, const char *keep);
+/* The same without a check, for a user who was identified otherwise. */
+ls_result ls_account_set_password(ls_call *call, const char *user_id, const char *password, const char *keep);
+/* Sends a link for a new password, if somebody has that address; the same answer if not. */
+ls_result ls_account_request_password_reset(ls_call *call, const char *email);
+/* Sets a new password with the token of such a link, once. Ends all sessions of the user. */
+ls_result ls_account_complete_password_reset(ls_call *call, const char *token, const char *password);
+/* Sends a link to a new address, which confirms it. */
+ls_result ls_account_request_email_change(ls_call *call, const char *user_id, const char *email);
+/* Changes the address with the token of such a link, once. */
+ls_result ls_account_confirm_email_change(ls_call *call, const char *token);
+/* Deletes a user and ends all sessions. */
+ls_result ls_account_delete(ls_call *call, const char *user_id);
+
+/* Uploads, which everybody may read at `/uploads/<name>`; they need the grant `uploads`. */
+
+/* Puts a file up, or replaces it. The name is `<id>.<extension>`: an id of letters, digits, `-` and `_`, and an
+ * extension of the project's `uploads.formats`. The bytes are served as they are given: decode and re-encode
+ * what a user sent. `uploads.invalidName`, `uploads.tooLarge`. */
+ls_result ls_upload_put(ls_call *call, const char *name, const void *data, size_t length);
+/* Takes a file down and tells whether it was there; `was_there` may be NULL. */
+ls_result ls_upload_remove(ls_call *call, const char *name, bool *was_there);
 
 /* ---- Memory of the call -------------------------------------------------------------------------- */
 

@@ -3,18 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../generated/imports.h"
-#include "internal.h"
-
-static imports_string_t string_of(const char *text)
-{
-    return (imports_string_t){(uint8_t *)(uintptr_t)text, strlen(text)};
-}
-
-static const char *copied(const uint8_t *text, size_t length)
-{
-    return ls_copy((const char *)text, length);
-}
+#include "imports.h"
 
 /* ---- Logging ---- */
 
@@ -94,9 +83,9 @@ bool ls_aborted(ls_call *call)
     return luckystack_plugin_stream_aborted();
 }
 
-/* ---- Functions and sessions ---- */
+/* ---- Functions ---- */
 
-static void take_error(ls_call *call, const luckystack_plugin_types_handler_error_t *error)
+void ls_take_error(ls_call *call, const luckystack_plugin_types_handler_error_t *error)
 {
     size_t count = error->error_params.len;
     if (count > SIZE_MAX / sizeof(ls_param)) abort();
@@ -128,22 +117,12 @@ const ls_value *ls_call_function(ls_call *call, const char *name, ls_writer *arg
     luckystack_plugin_function_call_result_json_handler_error_t answer;
     luckystack_plugin_function_call_call(&function, &json, &answer);
     if (answer.is_err) {
-        take_error(call, &answer.val.err);
+        ls_take_error(call, &answer.val.err);
         return NULL;
     }
     const ls_value *value = ls_parse((const char *)answer.val.ok.ptr, answer.val.ok.len);
     if (!value) ls_internal(call, "the function %s answered with what is no JSON", name);
     return value;
-}
-
-const ls_value *ls_session(const char *token)
-{
-    imports_string_t of = string_of(token);
-    luckystack_plugin_session_api_option_session_t session;
-    luckystack_plugin_session_api_get(&of, &session);
-    const ls_value *user =
-        session.is_some ? ls_parse((const char *)session.val.user.ptr, session.val.user.len) : NULL;
-    return user ? user : &ls_absent;
 }
 
 /* ---- Time, randomness, configuration ---- */

@@ -11,8 +11,8 @@
     def greet(ctx: Ctx, input: Greet) -> str:
         return f"hello, {input.name}"
 
-Importing this package imports nothing that needs a grant. `luckystack.keyvalue` and `luckystack.http` do:
-import them only where they are used.
+Importing this package imports nothing that needs a grant. `luckystack.keyvalue`, `luckystack.http`,
+`luckystack.accounts` and `luckystack.uploads` do: import them only where they are used.
 """
 
 from ._call import Caller, Ctx, ErrorEvent, Recipient, Session

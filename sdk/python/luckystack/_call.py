@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from . import _host, config
+from . import _host, config, sessions
 from ._json import dumps
 from .functions import call_function
 
@@ -30,6 +30,16 @@ class Session:
         from ._convert import decoder
 
         return decoder(type_, closed=False)(self.user)
+
+    def update(self, fields):
+        """Sets fields of the session object until the session ends; None removes one. This object, and `ctx.user`,
+        are then as the session is. Raises HandlerError; see `luckystack.sessions.update`."""
+        self._user = sessions.update(self.token, fields)._user
+        self.__dict__.pop("user", None)
+
+    def end(self):
+        """Ends the session: a logout. Whether there was one to end."""
+        return sessions.end(self.token)
 
     def __repr__(self):
         return f"Session(user={self.user!r})"

@@ -28,8 +28,10 @@ _ALWAYS = (
 )
 # Interfaces that importing a module of the SDK asks for; the preset has to grant them.
 _ON_DEMAND = {
+    "luckystack.accounts": ("luckystack:plugin/accounts@0.1.0",),
     "luckystack.keyvalue": ("wasi:keyvalue/store@0.2.0-draft", "wasi:keyvalue/atomics@0.2.0-draft"),
     "luckystack.http": ("wasi:http/outgoing-handler@0.2.12",),
+    "luckystack.uploads": ("luckystack:plugin/uploads@0.1.0",),
 }
 _WORLDS = {
     "api": "api-handlers",

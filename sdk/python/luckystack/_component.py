@@ -31,6 +31,18 @@ except ImportError:
 PLAN = luckystack_plan.PLAN
 
 
+def _asked(function, *arguments):
+    """Calls an import. The error of the contract that it raises is raised on as a HandlerError."""
+    try:
+        return function(*arguments)
+    except Err as error:
+        raise _from_record(error.value) from None
+
+
+def _session(found):
+    return Session(found.token, found.user)
+
+
 class Imports:
     """The host, through the imports of the contract."""
 
@@ -41,15 +53,18 @@ class Imports:
 
     @staticmethod
     def call_function(name, args):
-        try:
-            return function_call.call(name, args)
-        except Err as error:
-            raise _from_record(error.value) from None
+        return _asked(function_call.call, name, args)
 
     @staticmethod
     def session(token):
         found = session_api.get(token)
-        return None if found is None else Session(found.token, found.user)
+        return None if found is None else _session(found)
+
+    @staticmethod
+    def session_update(token, fields):
+        return _session(_asked(session_api.update, token, fields))
+
+    session_end = staticmethod(session_api.end)
 
     @staticmethod
     def config_get(key):
@@ -68,6 +83,14 @@ if "luckystack.http" in PLAN["capabilities"]:
     from ._component_http import send
 
     Imports.http = staticmethod(send)
+if "luckystack.accounts" in PLAN["capabilities"]:
+    from ._component_accounts import ask as ask_accounts
+
+    Imports.accounts = staticmethod(lambda name, *arguments: _asked(ask_accounts, name, *arguments))
+if "luckystack.uploads" in PLAN["capabilities"]:
+    from ._component_uploads import ask as ask_uploads
+
+    Imports.uploads = staticmethod(lambda name, *arguments: _asked(ask_uploads, name, *arguments))
 
 
 class _ToHost(logging.Handler):

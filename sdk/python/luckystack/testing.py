@@ -48,13 +48,35 @@ class Answer:
         return self.body.get("httpStatus", 200)
 
 
+_TOKEN = "test-token"
+# Fields of a session that no service may set: the framework's, and the account's.
+_FRAMEWORK = {
+    *("id", "token", "csrfToken", "roomCodes", "location", "email", "provider", "lastLogin", "previousLogin"),
+    *("code", "codes", "password", "totpSecret", "recoveryCodes"),
+}
+
+
 class FakeHost:
     """Answers what a handler asks of its host."""
 
-    def __init__(self, *, functions=None, config=None, sessions=None, http=None, listening=True):
+    def __init__(
+        self,
+        *,
+        functions=None,
+        config=None,
+        sessions=None,
+        session_fields=None,
+        http=None,
+        accounts=None,
+        uploads=None,
+        listening=True,
+    ):
         self.functions = functions or {}
         self.config = config or {}
         self.sessions = sessions or {}
+        self.session_fields = session_fields
+        self.answer_accounts = accounts
+        self.files = {} if uploads is None else uploads
         self.answer_http = http
         self.listening = listening
         self.streamed = []
@@ -86,6 +108,36 @@ class FakeHost:
     def session(self, token):
         user = self.sessions.get(token)
         return None if user is None else Session(token, user)
+
+    def session_update(self, token, fields):
+        if token not in self.sessions:
+            raise HandlerError("session.notFound", status=404)
+        fields = json.loads(fields)
+        for key in fields:
+            if key in _FRAMEWORK or (self.session_fields is not None and key not in self.session_fields):
+                raise HandlerError("session.fieldNotAllowed", field=key, status=403)
+        merged = {**self.sessions[token], **fields}
+        self.sessions[token] = {key: value for key, value in merged.items() if value is not None or key not in fields}
+        return Session(token, dict(self.sessions[token]))
+
+    def session_end(self, token):
+        return self.sessions.pop(token, None) is not None
+
+    def accounts(self, name, *arguments):
+        if self.answer_accounts is None:
+            raise AssertionError(
+                f"the handler asks for accounts.{name}: give `accounts=` an object with functions of these names"
+            )
+        answer = getattr(self.answer_accounts, name)(
+            *(json.loads(argument) if isinstance(argument, bytes) else argument for argument in arguments)
+        )
+        return dumps(answer) if name in ("get", "update") and answer is not None else None
+
+    def uploads(self, name, *arguments):
+        if name == "put":
+            self.files[arguments[0]] = arguments[1]
+            return None
+        return self.files.pop(arguments[0], None) is not None
 
     def config_get(self, key):
         return self.config.get(key)
@@ -129,7 +181,7 @@ class _Bucket:
 
 def context(*, session=None, ip="127.0.0.1", language="en", route="api/test/test/v1", room=None):
     """A `Ctx` by a client; `session` is the session object when it is signed in. The token is `test-token`."""
-    signed_in = None if session is None else Session("test-token", session)
+    signed_in = None if session is None else Session(_TOKEN, session)
     return Ctx(route, Caller(signed_in, ip, language, "test"), room)
 
 
@@ -156,10 +208,14 @@ def call(handler, input=None, /, *, session=None, ip="127.0.0.1", language="en",
     """Calls an API handler, or the server half of a sync handler, and answers with its Answer.
 
     `host` is a FakeHost, or its options are given here: `functions` by name (values, or functions of their
-    arguments), `config`, `sessions` by token, `http`, and `listening=False` for a client that has gone.
+    arguments), `config`, `sessions` by token with `session_fields` (those that may be set; any when not given),
+    `http`, `accounts` (an object with functions named as those of `luckystack.accounts`), `uploads` (a dict of files
+    by name), and `listening=False` for a client that has gone. `session` is in `sessions` as `test-token`.
     """
     definition = _definition(handler, "api", "sync-server")
     host = host or FakeHost(**options)
+    if session is not None:
+        host.sessions.setdefault(_TOKEN, session)
     text = dumps({} if input is None else input)
     relaxed = definition.options.get("validation") not in (None, "strict", {"input": "strict"})
     schema = definition.signature.input_schema

@@ -73,15 +73,17 @@ class Collect(unittest.TestCase):
         self.plan()
         world = (self.out / "world.wit").read_text()
         self.assertIn("api-handlers", world)
-        for absent in ("hook-handlers", "keyvalue", "http"):
+        for absent in ("hook-handlers", "keyvalue", "http", "accounts", "uploads"):
             self.assertNotIn(absent, world)
         # Found although it is imported within a function.
-        late = "    from luckystack import keyvalue, http\n    import csv\n"
+        late = "    from luckystack import accounts, keyvalue, http, uploads\n    import csv\n"
         self.save("a.py", MAIN.format("api").replace("    pass\n", late))
         plan = self.plan()
         world = (self.out / "world.wit").read_text()
         self.assertIn("wasi:keyvalue/store", world)
         self.assertIn("wasi:http/outgoing-handler", world)
+        self.assertIn("luckystack:plugin/accounts@", world)
+        self.assertIn("luckystack:plugin/uploads@", world)
         self.assertIn("csv", plan["late"])
 
     def test_inputs_are_the_files_that_were_loaded(self):

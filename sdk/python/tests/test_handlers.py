@@ -19,6 +19,7 @@ from luckystack import (
     Stop,
     _dispatch,
     _registry,
+    accounts,
     api,
     config,
     error_formatter,
@@ -26,9 +27,11 @@ from luckystack import (
     hook,
     http,
     keyvalue,
+    sessions,
     sync_client,
     sync_server,
     testing,
+    uploads,
 )
 from luckystack._plugin import Plugin
 
@@ -98,6 +101,37 @@ def uses_everything(ctx: Ctx) -> Any:
         ctx.call_function("geo/point", returns=Chunk).step,
         luckystack.call_function("geo/fixed"),
     ]
+
+
+@api
+def session_calls(ctx: Ctx) -> Any:
+    ctx.session.update({"theme": "dark", "draft": None})
+    sessions.update("other", {"theme": "light"})
+    try:
+        ctx.session.update({"email": "x"})
+    except HandlerError as error:
+        refused = (error.code, error.params)
+    return [ctx.user, sessions.get("other").user, refused, ctx.session.end(), ctx.session.end(), sessions.end("none")]
+
+
+@api
+def account_calls(ctx: Ctx) -> Any:
+    accounts.check_password("u1", "right")
+    accounts.change_password("u1", "old", "new", keep=ctx.session.token)
+    accounts.set_password("u1", "new")
+    accounts.request_password_reset("a@b.c", ctx.ip)
+    accounts.complete_password_reset("token", "new")
+    accounts.request_email_change("u1", "a@b.c")
+    accounts.confirm_email_change("token")
+    accounts.delete("u1")
+    return [accounts.get("u1"), accounts.get("u2"), accounts.update("u1", {"name": "Bea"})]
+
+
+@api
+def upload_calls() -> Any:
+    uploads.put("a.webp", b"\x01\xff")
+    uploads.put("b.webp", bytearray(b"b"))
+    return [uploads.remove("b.webp"), uploads.remove("b.webp")]
 
 
 @api
@@ -192,6 +226,69 @@ class Calls(unittest.TestCase):
             http=lambda request: http.Response(200, [], json.dumps(request.method).encode()),
         )
         self.assertEqual(answer.result, [[1], ["a"], 1, "1,2", "default", "GET", 1, 4, "x"])
+
+    def test_a_session_is_updated_and_ended_by_its_token(self):
+        answer = testing.call(
+            session_calls,
+            session={"id": "u1", "draft": 1},
+            sessions={"other": {"id": "u2"}},
+            session_fields=["theme", "draft"],
+        )
+        self.assertEqual(
+            answer.result,
+            [
+                {"id": "u1", "theme": "dark"},
+                {"id": "u2", "theme": "light"},
+                ["session.fieldNotAllowed", {"field": "email"}],
+                True,
+                False,
+                False,
+            ],
+        )
+        for call, message in (
+            (lambda: sessions.update("t", "dark"), "a dict, not 'dark'"),
+            (lambda: accounts.update("u1", []), "a dict, not"),
+            (lambda: accounts.change_password("u1", None, "new"), "set_password"),
+            (lambda: uploads.put("a", "text"), "bytes, not str"),
+        ):
+            with self.assertRaisesRegex(TypeError, message):
+                call()
+        with testing.hosted(testing.FakeHost()), self.assertRaisesRegex(HandlerError, "session.notFound"):
+            sessions.update("gone", {})
+
+    def test_accounts_are_asked_in_the_order_of_the_contract(self):
+        class Accounts:
+            calls = []
+
+            def __getattr__(self, name):
+                return lambda *arguments: self.calls.append((name, *arguments))
+
+            def get(self, user_id):
+                return {"id": user_id} if user_id == "u1" else None
+
+            def update(self, user_id, fields):
+                return {"id": user_id, **fields}
+
+        answer = testing.call(account_calls, session={"id": "u1"}, ip="192.0.2.1", accounts=Accounts())
+        self.assertEqual(answer.result, [{"id": "u1"}, None, {"id": "u1", "name": "Bea"}])
+        self.assertEqual(
+            Accounts.calls,
+            [
+                ("check_password", "u1", "right"),
+                ("change_password", "u1", "old", "new", "test-token"),
+                ("change_password", "u1", None, "new", None),
+                ("request_password_reset", "a@b.c", "192.0.2.1"),
+                ("complete_password_reset", "token", "new"),
+                ("request_email_change", "u1", "a@b.c"),
+                ("confirm_email_change", "token"),
+                ("delete", "u1"),
+            ],
+        )
+
+    def test_uploads_are_files_by_name(self):
+        files = {}
+        self.assertEqual(testing.call(upload_calls, uploads=files).result, [True, False])
+        self.assertEqual(files, {"a.webp": b"\x01\xff"})
 
     def test_an_exception_is_seen_by_the_test_and_hidden_from_the_client(self):
         with self.assertRaises(KeyError):

@@ -37,4 +37,5 @@ world!(sync_server, "sync-server-handlers", "export_sync_server", "luckystack:pl
 world!(sync_client, "sync-client-handlers", "export_sync_client", "luckystack:plugin/types@0.1.0");
 world!(hooks, "hook-handlers", "export_hooks", "luckystack:plugin/types@0.1.0");
 world!(functions, "function-provider", "export_functions", "luckystack:plugin/types@0.1.0");
+world!(user_store, "user-storing", "export_user_store", "luckystack:plugin/types@0.1.0");
 world!(error_formatter, "error-formatting", "export_error_formatter", "luckystack:plugin/types@0.1.0");

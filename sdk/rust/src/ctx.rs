@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{HandlerError, Session, functions, host};
+use crate::{HandlerError, Session, functions, host, session};
 
 /// The call a handler answers: who calls, and what can be sent while it runs.
 pub struct Ctx {
@@ -64,6 +64,24 @@ impl Ctx {
             Some(session) => session.user_as(),
             None => Err(HandlerError::new("auth.required").status(401)),
         }
+    }
+
+    /// Sets fields of the caller's session until it ends; null removes one. The session as it is now: the
+    /// context keeps the one that the call began with. Like [`session::update`].
+    ///
+    /// # Errors
+    /// `auth.required` (401) when the caller is anonymous; `session.fieldNotAllowed` unless the preset
+    /// declares each field in `session_fields`; `session.notFound` when the session has ended.
+    pub fn update_session(&self, fields: &impl Serialize) -> Result<Session, HandlerError> {
+        match &self.caller.session {
+            Some(own) => session::update(&own.token, fields),
+            None => Err(HandlerError::new("auth.required").status(401)),
+        }
+    }
+
+    /// Logs the caller out, with the hooks of a logout; whether there was a session to end.
+    pub fn end_session(&self) -> bool {
+        self.caller.session.as_ref().is_some_and(|own| session::end(&own.token))
     }
 
     /// Address of the client; `unknown` when there is none.

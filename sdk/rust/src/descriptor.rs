@@ -35,6 +35,8 @@ pub struct Plugin {
     pub functions: &'static [Function],
     /// The rewriter of error answers.
     pub error_formatter: Option<ErrorFormatter>,
+    /// Whether it keeps the accounts of the project.
+    pub user_store: bool,
 }
 
 /// Where a route stands: page (the service when none), leaf name, version.
@@ -249,6 +251,7 @@ mod tests {
             hooks,
             functions: &[],
             error_formatter: None,
+            user_store: false,
         }
     }
 

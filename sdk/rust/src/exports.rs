@@ -10,6 +10,7 @@ use crate::descriptor::Plugin;
 use crate::handler;
 use crate::outcome::Decision;
 use crate::sync::{self, Batch};
+use crate::users::{Record, UserStore};
 use crate::{Caller, Ctx, ErrorEvent, HandlerError, Recipient, Session, Transport};
 
 type Answer = Result<Vec<u8>, types::HandlerError>;
@@ -96,6 +97,51 @@ pub fn format(
     crate::panic::install_hook();
     let envelope: Value = serde_json::from_slice(envelope).ok()?;
     handler::format_error(plugin, ErrorEvent { route, transport: carried_by(transport), user_id, envelope })
+}
+
+/// `user-store.by-id`.
+pub fn user_by_id<S: UserStore>(id: &str) -> Result<Option<Vec<u8>>, types::HandlerError> {
+    store(|| S::by_id(id)?.as_ref().map(written).transpose())
+}
+
+/// `user-store.by-email`.
+pub fn user_by_email<S: UserStore>(
+    email: &str,
+    provider: Option<&str>,
+) -> Result<Option<Vec<u8>>, types::HandlerError> {
+    store(|| S::by_email(email, provider)?.as_ref().map(written).transpose())
+}
+
+/// `user-store.create`.
+pub fn user_create<S: UserStore>(user: &[u8], unique_email: bool) -> Answer {
+    store(|| written(&S::create(serde_json::from_slice(user)?, unique_email)?))
+}
+
+/// `user-store.update`.
+pub fn user_update<S: UserStore>(id: &str, changes: &[u8]) -> Result<Option<Vec<u8>>, types::HandlerError> {
+    store(|| S::update(id, serde_json::from_slice(changes)?)?.as_ref().map(written).transpose())
+}
+
+/// `user-store.spend-recovery-code`.
+pub fn user_spend_recovery_code<S: UserStore>(
+    id: &str,
+    code_hash: &str,
+) -> Result<bool, types::HandlerError> {
+    store(|| S::spend_recovery_code(id, code_hash))
+}
+
+/// `user-store.delete`.
+pub fn user_delete<S: UserStore>(id: &str) -> Result<bool, types::HandlerError> {
+    store(|| S::delete(id))
+}
+
+fn store<T>(act: impl FnOnce() -> Result<T, HandlerError>) -> Result<T, types::HandlerError> {
+    crate::panic::install_hook();
+    act().map_err(|failure| error(handler::settle_internal(failure)))
+}
+
+fn written(record: &Record) -> Result<Vec<u8>, HandlerError> {
+    Ok(serde_json::to_vec(record)?)
 }
 
 #[inline]

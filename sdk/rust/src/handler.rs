@@ -152,6 +152,12 @@ pub(crate) fn settle(mut error: HandlerError, internal: &'static str, invalid: &
     error
 }
 
+/// Logs what only the log may hear of an error of an export that is no route.
+#[cfg(target_family = "wasm")]
+pub(crate) fn settle_internal(error: HandlerError) -> HandlerError {
+    settle(error, INTERNAL, INVALID_INPUT)
+}
+
 /// A deserialised error envelope for an [`ErrorFormatter`]; anything else leaves the error as it is.
 pub fn format_error(plugin: &Plugin, event: ErrorEvent) -> Option<Vec<u8>> {
     let formatted = (plugin.error_formatter.as_ref()?.format)(event)?;

@@ -47,6 +47,7 @@
 #[allow(unused_extern_crates)]
 extern crate self as luckystack;
 
+pub mod accounts;
 #[cfg(all(target_family = "wasm", feature = "allocator"))]
 mod allocator;
 #[cfg(target_family = "wasm")]
@@ -78,6 +79,8 @@ mod sync;
 pub mod testing;
 mod throttle;
 pub mod time;
+pub mod uploads;
+pub mod users;
 
 pub use {schemars, serde, serde_json};
 
@@ -94,9 +97,9 @@ pub use throttle::StreamThrottle;
 /// Everything a handler file needs: `use luckystack::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Ctx, Empty, ErrorEvent, Flat, HandlerError, Outcome, Recipient, Response, StreamThrottle, api,
-        config, error, error_formatter, function, functions, hook, http, kv, log, random, sync_client,
-        sync_server, time,
+        Ctx, Empty, ErrorEvent, Flat, HandlerError, Outcome, Recipient, Response, StreamThrottle, accounts,
+        api, config, error, error_formatter, function, functions, hook, http, kv, log, random, sync_client,
+        sync_server, time, uploads,
     };
     pub use schemars::JsonSchema;
     pub use serde::{Deserialize, Serialize};

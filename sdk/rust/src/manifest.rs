@@ -120,6 +120,9 @@ pub fn describe(plugin: &Plugin) -> String {
     if plugin.error_formatter.as_ref().is_some_and(|formatter| formatter.global) {
         member(&mut out, "errorFormatter", "global");
     }
+    if plugin.user_store {
+        member(&mut out, "userStore", &true);
+    }
     out.push('}');
     out
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::{HandlerError, host};
@@ -20,6 +21,23 @@ pub struct Session {
 #[must_use]
 pub fn get(token: &str) -> Option<Session> {
     host::session_get(token)
+}
+
+/// Sets fields of the session object behind `token` until the session ends; null removes one. The user
+/// record stays as it is. The session as it is now, and its sockets get it too.
+///
+/// # Errors
+/// `session.fieldNotAllowed` (403) unless the preset declares each field in `session_fields`;
+/// `session.notFound` (404) when it has ended, or is another user's and the preset does not grant this
+/// service `sessions`; `session.tooLarge` (413) past 64 KiB.
+pub fn update(token: &str, fields: &impl Serialize) -> Result<Session, HandlerError> {
+    host::session_update(token, &serde_json::to_vec(fields)?)
+}
+
+/// Ends the session behind `token`, a logout with its hooks. Whether there was one to end, of the caller's
+/// user or, with the grant `sessions`, of anybody.
+pub fn end(token: &str) -> bool {
+    host::session_end(token)
 }
 
 impl Session {

@@ -169,10 +169,70 @@ pub fn config(key: &str, value: &str) {
     with(|host| host.config.insert(key.to_owned(), value.to_owned()));
 }
 
-/// Makes a session known to [`session::get`](crate::session::get).
+/// Makes a session known to [`session::get`](crate::session::get), [`update`](crate::session::update) and
+/// [`end`](crate::session::end).
 pub fn session(token: &str, user: &impl Serialize) {
     let session = Session { token: token.to_owned(), user: bytes(user) };
     with(|host| host.sessions.insert(token.to_owned(), session));
+}
+
+/// The caller's session is known too: what `ctx.update_session` and `ctx.end_session` reach.
+///
+/// # Panics
+/// When the caller is anonymous.
+pub fn live(ctx: &Ctx) {
+    match &ctx.caller.session {
+        Some(session) => with(|host| host.sessions.insert(session.token.clone(), session.clone())),
+        None => panic!("the caller is anonymous: give the call a `user`"),
+    };
+}
+
+/// Declares fields of sessions that can be set, as `session_fields` of a preset does.
+pub fn session_fields(fields: &[&str]) {
+    with(|host| host.session_fields.extend(fields.iter().map(|field| (*field).to_owned())));
+}
+
+/// Makes a user known to [`accounts`](crate::accounts).
+///
+/// # Panics
+/// When the record is no object with an `id`.
+pub fn account(record: &impl Serialize) {
+    let Value::Object(record) = value(bytes(record)) else { panic!("a user record is an object") };
+    let Some(id) = record.get("id").and_then(Value::as_str).map(str::to_owned) else {
+        panic!("a user record has an `id`")
+    };
+    with(|host| host.accounts.insert(id, record));
+}
+
+/// Something that was asked of [`accounts`](crate::accounts), other than reading a record.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the arguments of the functions of the same names")]
+pub enum AccountAct {
+    Update { id: String, fields: Value },
+    CheckPassword { id: String, password: String },
+    ChangePassword { id: String, current: Option<String>, new: String, keep: Option<String> },
+    RequestPasswordReset { email: String, ip: String },
+    CompletePasswordReset { token: String, new: String },
+    RequestEmailChange { id: String, email: String },
+    ConfirmEmailChange { token: String },
+    Delete { id: String },
+}
+
+/// Takes what was asked of accounts so far.
+#[must_use]
+pub fn account_acts() -> Vec<AccountAct> {
+    with(|host| std::mem::take(&mut host.account_acts))
+}
+
+/// Decides what is asked of accounts from here on; without it everything is accepted.
+pub fn accounts(decide: impl Fn(&AccountAct) -> Result<(), HandlerError> + 'static) {
+    with(|host| host.account = Some(Rc::new(decide)));
+}
+
+/// The uploaded file of this name, if it is there.
+#[must_use]
+pub fn uploaded(name: &str) -> Option<Vec<u8>> {
+    with(|host| host.uploads.get(name).cloned())
 }
 
 /// Provides the function `name`.

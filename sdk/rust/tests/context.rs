@@ -152,3 +152,63 @@ fn random_bytes_fill_what_is_asked_for() {
     assert_ne!(random::bytes(16), random::bytes(16));
     assert!(time::now_ms() > 1_700_000_000_000);
 }
+
+#[test]
+fn the_callers_session_is_changed_and_ended() {
+    let ctx = testing::call().user(&json!({ "id": "u1", "cart": [1] })).build();
+    assert_eq!(ctx.update_session(&json!({})).unwrap_err().code(), "session.notFound", "it is not live");
+    testing::live(&ctx);
+    let error = ctx.update_session(&json!({ "step": 2 })).unwrap_err();
+    assert_eq!((error.code(), error.http_status()), ("session.fieldNotAllowed", Some(403)));
+    testing::session_fields(&["cart", "step"]);
+    let session = ctx.update_session(&json!({ "step": 2, "cart": null })).unwrap();
+    assert_eq!(session.user_as::<Value>().unwrap(), json!({ "id": "u1", "step": 2 }));
+    let token = &ctx.caller().session.as_ref().unwrap().token;
+    assert_eq!(luckystack::session::get(token).unwrap().user, session.user);
+    assert!(ctx.end_session() && !ctx.end_session());
+    assert!(luckystack::session::get(token).is_none());
+
+    let anonymous = testing::call().build();
+    assert_eq!(anonymous.update_session(&json!({})).unwrap_err().code(), "auth.required");
+    assert!(!anonymous.end_session());
+}
+
+#[test]
+fn accounts_are_known_changed_and_decided_about() {
+    use luckystack::testing::AccountAct;
+    assert_eq!(accounts::get("u1").unwrap(), None);
+    assert_eq!(accounts::update("u1", &json!({ "name": "x" })).unwrap_err().code(), "account.notFound");
+    testing::account(&json!({ "id": "u1", "name": "Ada", "theme": "dark" }));
+    let _ = testing::account_acts();
+    let record = accounts::update("u1", &json!({ "name": "Grace", "theme": null })).unwrap();
+    assert_eq!(record, json!({ "id": "u1", "name": "Grace" }));
+    assert_eq!(accounts::get("u1").unwrap(), Some(record));
+    for field in ["id", "email", "provider", "password", "totpSecret", "recoveryCodes"] {
+        let error = accounts::update("u1", &json!({ (field): "x" })).unwrap_err();
+        assert_eq!(error.code(), "account.fieldNotAllowed", "{field}");
+    }
+    accounts::change_password("u1", None, "new", Some("t")).unwrap();
+    let fields = json!({ "name": "Grace", "theme": null });
+    let (id, new, keep) = ("u1".to_owned(), "new".to_owned(), Some("t".to_owned()));
+    let expected = [
+        AccountAct::Update { id: id.clone(), fields },
+        AccountAct::ChangePassword { id, current: None, new, keep },
+    ];
+    assert_eq!(testing::account_acts(), expected);
+    testing::accounts(|_| Err(error!("login.wrongPassword")));
+    assert_eq!(accounts::check_password("u1", "x").unwrap_err().code(), "login.wrongPassword");
+    assert_eq!(accounts::delete("u1").unwrap_err().code(), "login.wrongPassword");
+    assert!(accounts::get("u1").unwrap().is_some(), "what was refused did not happen");
+}
+
+#[test]
+fn uploads_have_the_hosts_names() {
+    uploads::put("u1.webp", b"one").unwrap();
+    uploads::put("u1.webp", b"two").unwrap();
+    assert_eq!(testing::uploaded("u1.webp").unwrap(), b"two");
+    for name in ["../u1.webp", "u1", "u1.exe", ".webp", "a b.png"] {
+        assert_eq!(uploads::put(name, b"x").unwrap_err().code(), "uploads.invalidName", "{name}");
+        assert_eq!(uploads::remove(name).unwrap_err().code(), "uploads.invalidName", "{name}");
+    }
+    assert!(uploads::remove("u1.webp").unwrap() && !uploads::remove("u1.webp").unwrap());
+}

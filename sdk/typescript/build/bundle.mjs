@@ -10,9 +10,11 @@ const SHIMS = ['clone.js', 'crypto.js', 'encoding.js', 'events.js', 'fetch.js', 
 /** Modules that handlers import by name, and where they are. */
 const MODULES = {
   luckystack: 'luckystack.js',
+  'luckystack/accounts': 'accounts.js',
   'luckystack/config': 'config.js',
   'luckystack/keyvalue': 'keyvalue.js',
   'luckystack/http': 'http.js',
+  'luckystack/uploads': 'uploads.js',
 };
 const FRAMEWORK = ['core', 'sync', 'login', 'server', 'devkit', 'api', 'presence', 'email', 'monitoring', 'router'];
 

@@ -15,9 +15,11 @@ const { ts, library, done } = load(modules, kept);
 /** Modules that are the SDK's own, whatever is installed. */
 const OWN = {
   luckystack: 'luckystack.d.ts',
+  'luckystack/accounts': 'accounts.d.ts',
   'luckystack/config': 'config.d.ts',
   'luckystack/keyvalue': 'keyvalue.d.ts',
   'luckystack/http': 'http.d.ts',
+  'luckystack/uploads': 'uploads.d.ts',
 };
 
 /** Modules of a LuckyStack project, which need not be there. */

@@ -1,35 +1,27 @@
 // The pieces that handlers of a call share: functions, sessions, streams, the abort signal.
 
 import * as functionCall from 'luckystack:plugin/function-call@0.1.0';
-import * as sessions from 'luckystack:plugin/session-api@0.1.0';
 import * as stream from 'luckystack:plugin/stream@0.1.0';
 
-import { fromRecord, isRecord } from './errors.js';
+import { tryCatch, tryCatchSync } from './attempt.js';
+import { ask } from './errors.js';
 import { read, write } from './json.js';
+import { deleteSession, getSession, saveSession } from './sessions.js';
 import { AbortController } from './shims/events.js';
 import { watch } from '#drive';
 
-/** A session as handlers see it: the user record, with the token. */
-const asUser = ({ token, user }) => ({ ...read(user), token });
-
-/** The signed-in user, or null. */
-export const userOf = (caller) => (caller.session == null ? null : asUser(caller.session));
-
-/** The live session behind a token, or null. */
-export async function getSession(token) {
-  const session = sessions.get(String(token ?? ''));
-  return session == null ? null : asUser(session);
-}
-
 /** Calls a function by its full name. */
-export async function callFunction(name, ...args) {
-  try {
-    return read(functionCall.call(name, write(args.length > 1 ? args : args[0])));
-  } catch (error) {
-    const inner = isRecord(error) ? error : error?.payload;
-    throw isRecord(inner) ? fromRecord(inner) : error;
-  }
-}
+export const callFunction = async (name, ...args) =>
+  read(ask(() => functionCall.call(name, write(args.length > 1 ? args : args[0]))));
+
+/** Functions of the framework that take or give what does not cross as JSON. */
+const FRAMEWORK = {
+  'session/getSession': getSession,
+  'session/saveSession': saveSession,
+  'session/deleteSession': deleteSession,
+  'tryCatch/tryCatch': tryCatch,
+  'tryCatch/tryCatchSync': tryCatchSync,
+};
 
 /** `functions.geo.distance(args)`: a call of `geo/distance`. */
 function path(segments) {
@@ -38,7 +30,7 @@ function path(segments) {
     get: (_, key) => (typeof key === 'symbol' || key === 'then' ? undefined : path([...segments, key])),
     apply(_, __, args) {
       const name = segments.join('/');
-      return name === 'session/getSession' ? getSession(args[0]) : callFunction(name, ...args);
+      return Object.hasOwn(FRAMEWORK, name) ? FRAMEWORK[name](...args) : callFunction(name, ...args);
     },
   });
 }

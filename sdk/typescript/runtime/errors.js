@@ -23,7 +23,7 @@ export const record = (errorCode, errorParams, httpStatus) => ({
 });
 
 /** An error of the contract, to be thrown at an author. */
-export const fromRecord = (error) =>
+const fromRecord = (error) =>
   new HandlerError(
     error.errorCode,
     (error.errorParams ?? []).map(({ key, value }) => ({ key, value: read(value) })),
@@ -31,8 +31,18 @@ export const fromRecord = (error) =>
   );
 
 /** Whether something thrown is the contract's record. */
-export const isRecord = (error) =>
+const isRecord = (error) =>
   typeof error === 'object' && error !== null && typeof error.errorCode === 'string' && !(error instanceof Error);
+
+/** Asks the host. The error of the contract that it throws is thrown on as a `HandlerError`. */
+export function ask(action) {
+  try {
+    return action();
+  } catch (error) {
+    const inner = isRecord(error) ? error : error?.payload;
+    throw isRecord(inner) ? fromRecord(inner) : error;
+  }
+}
 
 /**
  * What a thrown error becomes: a `HandlerError` is the answer that it says, anything else is a failure of

@@ -1,12 +1,13 @@
 // The exports of a component, made of the modules of its handlers.
 
 import {
-  abortSignal, broadcast, callFunction, emit, flushPressure, functions, sendTo, userOf,
+  abortSignal, broadcast, callFunction, emit, flushPressure, functions, sendTo,
 } from './call.js';
 import { setCaller } from './caller.js';
 import { drive } from '#drive';
 import { HandlerError, answer, record } from './errors.js';
 import { read, write } from './json.js';
+import { userOf } from './sessions.js';
 
 /** A key that is computed when it is asked for, and once. */
 const lazily = (object, key, make) =>

@@ -1,11 +1,13 @@
 // The module `luckystack`, which also stands in for the values that handlers import from `@luckystack/…`.
 
 import { caller } from './caller.js';
-import { callFunction, functions, getSession } from './call.js';
+import { callFunction, functions } from './call.js';
 import { HandlerError } from './errors.js';
 import { log as write } from './console.js';
 
-export { HandlerError, callFunction, functions, getSession };
+export { tryCatch, tryCatchSync } from './attempt.js';
+export { deleteSession, endSession, getSession, saveSession, updateSession } from './sessions.js';
+export { HandlerError, callFunction, functions };
 
 /** Who makes the running call; undefined in hooks, functions and the client half of a sync. */
 export function currentCaller() {
@@ -25,24 +27,6 @@ export const log = Object.fromEntries(
 
 /** Waits for some milliseconds of the call. */
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** Runs `work` and answers `[error, null]` or `[null, value]`. */
-export async function tryCatch(work, ...args) {
-  try {
-    return [null, await (typeof work === 'function' ? work(...args) : work)];
-  } catch (error) {
-    return [error instanceof Error ? error : new Error(String(error)), null];
-  }
-}
-
-/** The same for a function that answers at once. */
-export function tryCatchSync(work, ...args) {
-  try {
-    return [null, work(...args)];
-  } catch (error) {
-    return [error instanceof Error ? error : new Error(String(error)), null];
-  }
-}
 
 /**
  * Collects the pieces of a text and emits fewer, longer ones: `push(text, emitter)`, `flush(emitter)` at

@@ -26,11 +26,32 @@ export interface SessionLayout {
   [key: string]: any;
 }
 
+/** What the framework's `saveSession` answers. */
+export type SaveSessionResult = { ok: true } | { ok: false; errorCode: string };
+
 /** Functions of this and other plugins: `functions.geo.distance(args)` calls `geo/distance`. */
 export interface Functions {
   session: {
     /** The live session behind a token; only the caller's own, without the grant `sessions`. */
     getSession(token: string | null | undefined): Promise<SessionLayout | null>;
+    /**
+     * Makes the session what `data` is: sets the fields that are not as they were when this call read the
+     * session. Only fields that the service declared can be set: `{ ok: false, errorCode: 'session.fieldNotAllowed' }`.
+     */
+    saveSession(
+      token: string | null | undefined,
+      // eslint-disable-next-line @typescript-eslint/no-explicit-any
+      data: { id: string; [key: string]: any },
+      newUser?: false,
+    ): Promise<SaveSessionResult>;
+    /** Ends the session; whether there was one. */
+    deleteSession(token: string | null | undefined): Promise<boolean>;
+    // eslint-disable-next-line @typescript-eslint/no-explicit-any
+    [name: string]: any;
+  };
+  tryCatch: {
+    tryCatch: typeof tryCatch;
+    tryCatchSync: typeof tryCatchSync;
     // eslint-disable-next-line @typescript-eslint/no-explicit-any
     [name: string]: any;
   };
@@ -106,6 +127,18 @@ export const functions: Functions;
 export function callFunction(name: string, ...args: unknown[]): Promise<unknown>;
 /** The live session behind a token, or null. */
 export function getSession(token: string | null | undefined): Promise<SessionLayout | null>;
+/**
+ * Sets fields of the caller's session, or of that behind a token, until it ends; null removes one. The session
+ * as it is then. Throws a `HandlerError`: `session.fieldNotAllowed` for a field that is not in the service's
+ * `session_fields`, `session.notFound`. The `user` that the handler was given stays as it was.
+ */
+export function updateSession(fields: Record<string, unknown>, token?: string): Promise<SessionLayout>;
+/** Ends the caller's session, or that behind a token: a logout. Whether there was one to end. */
+export function endSession(token?: string): Promise<boolean>;
+/** The framework's way to update a session; see `Functions`. */
+export const saveSession: Functions['session']['saveSession'];
+/** The framework's way to end a session. */
+export const deleteSession: Functions['session']['deleteSession'];
 
 /** Who makes the running call; undefined in hooks, functions and the client half of a sync. */
 export function currentCaller(): Caller | undefined;

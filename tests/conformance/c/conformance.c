@@ -52,6 +52,84 @@ LS_API(whoami, 1)
     return LS_OK;
 }
 
+LS_API(readSession, 1)
+{
+    const ls_value *session = ls_session(ls_string(input, "token", ""));
+    ls_writer *out = ls_out(call);
+    ls_put_object(out, NULL);
+    ls_put_value(out, "userId", ls_get(session, "id"));
+    ls_put_value(out, "theme", ls_get(session, "theme"));
+    ls_put_value(out, "own", ls_get(ls_user(call), "theme"));
+    ls_end(out);
+    return LS_OK;
+}
+
+LS_API(setSession, 1)
+{
+    ls_writer *fields = ls_new_writer();
+    ls_put_object(fields, NULL);
+    ls_put_value(fields, ls_string(input, "key", ""), ls_get(input, "value"));
+    ls_end(fields);
+    const ls_value *session = ls_session_update(call, NULL, fields);
+    if (!session) return LS_FAILED;
+    ls_put_object(ls_out(call), NULL);
+    ls_put_value(ls_out(call), "theme", ls_get(session, "theme"));
+    ls_end(ls_out(call));
+    return LS_OK;
+}
+
+LS_API(endSession, 1)
+{
+    ls_put_object(ls_out(call), NULL);
+    ls_put_bool(ls_out(call), "ended", ls_session_end(call, NULL));
+    ls_put_bool(ls_out(call), "again", ls_session_end(call, NULL));
+    ls_end(ls_out(call));
+    return LS_OK;
+}
+
+LS_API(account, 1)
+{
+    const char *id = ls_user_id(call), *password = ls_string(input, "newPassword", "");
+    if (ls_account_change_password(call, id, ls_string(input, "password", NULL), password, ls_token(call)) == LS_FAILED ||
+        ls_account_check_password(call, id, password) == LS_FAILED) {
+        return LS_FAILED;
+    }
+    ls_writer *fields = ls_new_writer();
+    ls_put_object(fields, NULL);
+    ls_put_value(fields, "name", ls_get(input, "name"));
+    ls_end(fields);
+    const ls_value *updated = ls_account_update(call, id, fields), *record = ls_account_get(call, id);
+    const ls_value *nobody = ls_account_get(call, "nobody");
+    if (!updated || !record || !nobody) return LS_FAILED;
+    ls_writer *out = ls_out(call);
+    ls_put_object(out, NULL);
+    ls_put_value(out, "updated", ls_get(updated, "name"));
+    ls_put_value(out, "name", ls_get(record, "name"));
+    ls_put_value(out, "nobody", ls_get(nobody, "id"));
+    ls_end(out);
+    return LS_OK;
+}
+
+LS_API(upload, 1)
+{
+    ls_text text = ls_string_text(ls_get(input, "text"));
+    return ls_upload_put(call, ls_string(input, "name", ""), text.text, text.length);
+}
+
+LS_API(removeUpload, 1)
+{
+    const char *name = ls_string(input, "name", "");
+    bool removed, again;
+    if (ls_upload_remove(call, name, &removed) == LS_FAILED || ls_upload_remove(call, name, &again) == LS_FAILED) {
+        return LS_FAILED;
+    }
+    ls_put_object(ls_out(call), NULL);
+    ls_put_bool(ls_out(call), "removed", removed);
+    ls_put_bool(ls_out(call), "again", again);
+    ls_end(ls_out(call));
+    return LS_OK;
+}
+
 LS_API(distance, 1)
 {
     ls_writer *args = ls_new_writer();

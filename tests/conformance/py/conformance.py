@@ -5,7 +5,7 @@ import os
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypedDict
 
-from luckystack import Ctx, HandlerError, api, function, hook
+from luckystack import Ctx, HandlerError, accounts, api, function, hook, sessions, uploads
 
 
 @dataclass
@@ -51,6 +51,66 @@ class Sent:
 class Who:
     userId: str | None
     language: str
+
+
+@dataclass
+class Token:
+    token: str
+
+
+@dataclass
+class SessionSeen:
+    userId: str | None
+    theme: Any
+    own: Any
+
+
+@dataclass
+class Setting:
+    key: str
+    value: Any
+
+
+@dataclass
+class Theme:
+    theme: Any
+
+
+@dataclass
+class Ended:
+    ended: bool
+    again: bool
+
+
+@dataclass
+class Credentials:
+    password: str
+    newPassword: str
+    name: str
+
+
+@dataclass
+class Names:
+    updated: str
+    name: str
+    nobody: str | None
+
+
+@dataclass
+class File:
+    name: str
+    text: str
+
+
+@dataclass
+class FileName:
+    name: str
+
+
+@dataclass
+class Removed:
+    removed: bool
+    again: bool
 
 
 @dataclass
@@ -103,6 +163,44 @@ def count(ctx: Ctx, input: Count) -> Sent:
 @api(method="GET")
 def whoami(ctx: Ctx) -> Who:
     return Who(ctx.user["id"] if ctx.user else None, ctx.language)
+
+
+@api(method="POST", name="readSession")
+def read_session(ctx: Ctx, input: Token) -> SessionSeen:
+    session = sessions.get(input.token)
+    user = session.user if session else {}
+    return SessionSeen(user.get("id"), user.get("theme"), ctx.user.get("theme") if ctx.user else None)
+
+
+@api(method="POST", name="setSession", login=True)
+def set_session(ctx: Ctx, input: Setting) -> Theme:
+    ctx.session.update({input.key: input.value})
+    return Theme(ctx.user.get("theme"))
+
+
+@api(method="POST", name="endSession", login=True)
+def end_session(ctx: Ctx) -> Ended:
+    return Ended(ctx.session.end(), ctx.session.end())
+
+
+@api(method="POST", login=True)
+def account(ctx: Ctx, input: Credentials) -> Names:
+    id = ctx.user["id"]
+    accounts.change_password(id, input.password, input.newPassword, keep=ctx.session.token)
+    accounts.check_password(id, input.newPassword)
+    updated = accounts.update(id, {"name": input.name})
+    nobody = accounts.get("nobody")
+    return Names(updated["name"], accounts.get(id)["name"], nobody and nobody["id"])
+
+
+@api(method="POST", login=True)
+def upload(input: File) -> None:
+    uploads.put(input.name, input.text.encode())
+
+
+@api(method="POST", name="removeUpload", login=True)
+def remove_upload(input: FileName) -> Removed:
+    return Removed(uploads.remove(input.name), uploads.remove(input.name))
 
 
 @api

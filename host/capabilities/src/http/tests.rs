@@ -29,7 +29,7 @@ fn outbound(http: Vec<HttpGrant>) -> Arc<Outbound> {
 
 fn outbound_trusting(http: Vec<HttpGrant>, roots: rustls::RootCertStore) -> Arc<Outbound> {
     Arc::new(Outbound {
-        grants: Grants { http, keyvalue: None },
+        grants: Grants { http, ..Grants::default() },
         tls: connect::tls(roots).unwrap(),
         lookups: Arc::new(Semaphore::new(MAX_LOOKUPS)),
     })

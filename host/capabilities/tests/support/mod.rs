@@ -4,6 +4,7 @@
 //! text, called with the bytes that a test passes; it returns the address of a
 //! `result<list<u8>, handler-error>` (helper: `$ok`). Optionally it has `$describing`, which runs
 //! while the manifest is asked for. `wit-component` makes a real component of it.
+#![allow(dead_code, reason = "no file of tests uses all of it")]
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -67,6 +68,10 @@ fn text(value: &Value) -> String {
 
 impl Host {
     pub fn start() -> Host {
+        Host::with(Options::default())
+    }
+
+    pub fn with(options: Options) -> Host {
         // Fails when another test of this process was first, which is just as well.
         let _ = tracing_subscriber::fmt()
             .json()
@@ -74,12 +79,17 @@ impl Host {
             .with_env_filter(EnvFilter::new("plugin=debug,luckystack_capabilities=info"))
             .try_init();
         let settings = EngineSettings { max_instances: 8, ..EngineSettings::default() };
-        let runtime = Runtime::start(&settings, all(Options::default()), None).unwrap();
+        let runtime = Runtime::start(&settings, all(options), None).unwrap();
         Host { runtime: Arc::new(runtime), dir: tempfile::tempdir().unwrap() }
     }
 
     pub fn service(&self, name: &str, settings: ServiceSettings) -> Arc<ServiceRuntime> {
-        self.runtime.service(name, Arc::new(settings)).unwrap()
+        self.try_service(name, settings).unwrap()
+    }
+
+    /// A service, or why there is none.
+    pub fn try_service(&self, name: &str, settings: ServiceSettings) -> Result<Arc<ServiceRuntime>, String> {
+        self.runtime.service(name, Arc::new(settings)).map_err(|error| error.to_string())
     }
 
     pub async fn load(&self, service: &Arc<ServiceRuntime>, guest: &str) -> Result<Arc<Plugin>, LoadError> {

@@ -69,7 +69,9 @@ pub(crate) const SDK: &[File] = embedded!("sdk/c":
     "src/export_sync_server.c",
     "src/exports.h",
     "src/host.c",
+    "src/identity.c",
     "src/imports.c",
+    "src/imports.h",
     "src/internal.h",
     "src/json_read.c",
     "src/json_write.c",
@@ -77,11 +79,12 @@ pub(crate) const SDK: &[File] = embedded!("sdk/c":
 );
 
 /// What every plugin is linked with.
-const CORE: [&str; 10] = [
+const CORE: [&str; 11] = [
     "src/arena.c",
     "src/call.c",
     "src/export_manifest.c",
     "src/host.c",
+    "src/identity.c",
     "src/imports.c",
     "src/json_read.c",
     "src/json_write.c",

@@ -38,8 +38,10 @@ pub(crate) const SDK: &[File] = embedded!("sdk/python":
     "luckystack/_call.py",
     "luckystack/_collect.py",
     "luckystack/_component.py",
+    "luckystack/_component_accounts.py",
     "luckystack/_component_http.py",
     "luckystack/_component_store.py",
+    "luckystack/_component_uploads.py",
     "luckystack/_convert.py",
     "luckystack/_dispatch.py",
     "luckystack/_errors.py",
@@ -56,12 +58,14 @@ pub(crate) const SDK: &[File] = embedded!("sdk/python":
     "luckystack/_signature.py",
     "luckystack/_trace.py",
     "luckystack/_validate.py",
+    "luckystack/accounts.py",
     "luckystack/config.py",
     "luckystack/functions.py",
     "luckystack/http.py",
     "luckystack/keyvalue.py",
     "luckystack/sessions.py",
     "luckystack/testing.py",
+    "luckystack/uploads.py",
 );
 
 /// The settings of every build, for the comparison with those of an earlier one.

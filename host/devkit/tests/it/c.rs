@@ -176,8 +176,12 @@ async fn the_example_and_the_conformance_suite_in_c_build() {
             target_dir: target_dir(),
         };
         let built = toolchain().await.build(&request, &Kept::default()).await.unwrap();
-        let (_, exports) = interfaces(&fs::read(built.component).unwrap());
+        let (imports, exports) = interfaces(&fs::read(built.component).unwrap());
         assert_eq!(exports.len(), handlers, "{exports:?}");
+        for name in ["accounts", "uploads"] {
+            let is_imported = imports.contains(&format!("luckystack:plugin/{name}@0.1.0"));
+            assert_eq!(is_imported, service == "conformance", "{imports:?}");
+        }
     }
 }
 
@@ -190,7 +194,7 @@ async fn every_kind_of_handler_exports_its_interface_and_every_helper_links() {
             { "kind": "sync-server", "name": "move", "version": 1 },
             { "kind": "sync-client", "name": "move", "version": 1 }],
         "hooks": [{ "hook": "preApiExecute", "payload": ["routeName"] }],
-        "functions": [{ "name": "everything/double" }] }"#;
+        "functions": [{ "name": "everything/double" }, { "name": "everything/identity" }] }"#;
     let sources = Sources::new()
         .file("everything/plugin.json", manifest)
         .file("everything/src/everything.c", include_str!("c/everything.c"));
@@ -211,7 +215,7 @@ async fn every_kind_of_handler_exports_its_interface_and_every_helper_links() {
     found.sort();
     expected.sort();
     assert_eq!(found, expected);
-    let mut expected = named(&["types", "stream", "function-call", "session-api"]);
+    let mut expected = named(&["types", "stream", "function-call", "session-api", "accounts", "uploads"]);
     expected.extend(
         [
             "wasi:logging/logging@0.1.0-draft",

@@ -37,6 +37,16 @@ const HANDLER: &str = "from dataclasses import dataclass\n\
     @dataclass\nclass Greet:\n    name: str\n\n\
     @api\ndef greet(input: Greet) -> str:\n    return f\"hello, {input.name}\"\n";
 
+/// What a component imports and exports.
+fn interfaces(component: &[u8]) -> (Vec<String>, Vec<String>) {
+    let DecodedWasm::Component(resolve, world) = wit_component::decode(component).unwrap() else {
+        panic!("this is a WIT package, not a component");
+    };
+    let world = &resolve.worlds[world];
+    let names = |items: Vec<_>| items.into_iter().map(|key| resolve.name_world_key(key)).collect();
+    (names(world.imports.keys().collect()), names(world.exports.keys().collect()))
+}
+
 #[tokio::test]
 async fn decorated_functions_become_a_component_that_exports_just_what_it_needs() {
     let sources = Sources::new()
@@ -50,15 +60,15 @@ async fn decorated_functions_become_a_component_that_exports_just_what_it_needs(
 
     let bytes = fs::read(&built.component).unwrap();
     assert_eq!(bytes.len() as u64, built.bytes);
-    let DecodedWasm::Component(resolve, world) = wit_component::decode(&bytes).unwrap() else {
-        panic!("this is a WIT package, not a component");
-    };
-    let world = &resolve.worlds[world];
-    let exports: Vec<String> = world.exports.keys().map(|key| resolve.name_world_key(key)).collect();
-    let imports: Vec<String> = world.imports.keys().map(|key| resolve.name_world_key(key)).collect();
+    let (imports, exports) = interfaces(&bytes);
     // The interface `exports` is componentize-py's own.
     assert_eq!(exports, ["exports", "luckystack:plugin/plugin@0.1.0", "luckystack:plugin/api@0.1.0"]);
-    for asks_for_a_grant in ["wasi:keyvalue", "wasi:http"] {
+    for asks_for_a_grant in [
+        "wasi:keyvalue",
+        "wasi:http",
+        "luckystack:plugin/accounts",
+        "luckystack:plugin/uploads",
+    ] {
         assert!(!imports.iter().any(|name| name.starts_with(asks_for_a_grant)), "{imports:?}");
     }
 
@@ -70,6 +80,17 @@ async fn decorated_functions_become_a_component_that_exports_just_what_it_needs(
         freshness(&request, &built.component).unwrap(),
         Freshness::Stale(Staleness::Changed(sources.path("_api/more_v1.py")))
     );
+}
+
+#[tokio::test]
+async fn importing_accounts_and_uploads_asks_for_their_grants() {
+    let uses = "from luckystack import accounts, uploads\n\n".to_owned() + HANDLER;
+    let sources = Sources::new().file("greet.py", &uses);
+    let built = toolchain().await.build(&request(&sources), &Quiet).await.unwrap();
+    let (imports, _) = interfaces(&fs::read(&built.component).unwrap());
+    for name in ["luckystack:plugin/accounts@0.1.0", "luckystack:plugin/uploads@0.1.0"] {
+        assert!(imports.iter().any(|import| import == name), "{imports:?}");
+    }
 }
 
 #[tokio::test]

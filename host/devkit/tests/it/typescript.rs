@@ -140,6 +140,35 @@ async fn an_original_handler_file_compiles_unchanged_without_its_project() {
 }
 
 #[tokio::test]
+async fn handlers_that_save_and_end_sessions_compile_unchanged_and_need_no_grant() {
+    let head = "import { AuthProps, SessionLayout } from '../../config';\n\
+        import { Functions, ApiResponse } from '../_sockets/apiTypes.generated';\n";
+    let logout = "export const rateLimit: number | false = 30;\n\
+        export const auth: AuthProps = { login: false };\n\
+        export const httpMethod = 'DELETE' as const;\n\
+        export interface ApiParams { data: Record<string, never>; user: SessionLayout | null; functions: Functions; }\n\
+        export const main = async ({ user, functions }: ApiParams): Promise<ApiResponse> => {\n\
+          if (user?.token) await functions.tryCatch.tryCatch(() => functions.session.deleteSession(user.token));\n\
+          return { status: 'success', result: true };\n\
+        };\n";
+    let update = "export const auth: AuthProps = { login: true };\n\
+        export interface ApiParams { data: { theme?: 'light' | 'dark' }; user: SessionLayout; functions: Functions; }\n\
+        export const main = async ({ data, user, functions }: ApiParams): Promise<ApiResponse> => {\n\
+          if (!user.token) return { status: 'error', errorCode: 'session.invalid' };\n\
+          await functions.session.saveSession(user.token, { ...user, theme: data.theme });\n\
+          const now = await functions.session.getSession(user.token);\n\
+          return { status: 'success', result: { theme: now?.theme } };\n\
+        };\n";
+    let sources = Sources::new()
+        .file("notes/_api/logout_v1.ts", &format!("{head}{logout}"))
+        .file("notes/_api/updateUser_v1.ts", &format!("{head}{update}"));
+    let (imports, _) = interfaces(&build(&sources).await.unwrap().component);
+    for name in ["accounts", "uploads"] {
+        assert!(!imports.contains(&format!("luckystack:plugin/{name}@0.1.0")), "{imports:?}");
+    }
+}
+
+#[tokio::test]
 async fn schemas_say_what_the_types_say_and_refuse_what_they_cannot() {
     let handler = "type Kind = 'a' | 'b';\n\
         interface Tree { name: string; kids: Tree[] }\n\
@@ -289,6 +318,21 @@ async fn a_grant_is_asked_for_only_by_what_uses_it_and_requests_need_the_complet
     let sources = Sources::new().file("notes/_api/get_v1.ts", keeps);
     let (imports, _) = interfaces(&build(&sources).await.unwrap().component);
     assert!(imports.iter().any(|name| name == "wasi:keyvalue/store@0.2.0-draft"), "{imports:?}");
+
+    let own = |name: &str| format!("luckystack:plugin/{name}@0.1.0");
+    for (module, call) in
+        [("accounts", "accounts.remove('u1')"), ("uploads", "uploads.put('a.bin', new Uint8Array(1))")]
+    {
+        let uses = format!(
+            "import * as {module} from 'luckystack/{module}';\nimport {{ endSession, updateSession }} from 'luckystack';\n\
+             export const main = async () => {{ await updateSession({{}}); await endSession(); \
+             return {{ status: 'success', result: await {call} }}; }};"
+        );
+        let (imports, _) = interfaces(&build(&Sources::new().file("notes/_api/x_v1.ts", &uses)).await.unwrap().component);
+        let others: Vec<_> =
+            ["accounts", "uploads"].into_iter().filter(|name| imports.contains(&own(name))).collect();
+        assert_eq!(others, [module]);
+    }
 
     let asks = "export const main = async () => ({ status: 'success', result: (await fetch('http://a.example')).status });";
     let error = refusal(&Sources::new().file("notes/_api/ask_v1.ts", asks)).await;

@@ -94,6 +94,9 @@ pub fn error_formatter(args: TokenStream, item: TokenStream) -> TokenStream {
 /// }
 /// ```
 ///
+/// `user_store = TYPE`, for a plugin that keeps the accounts of the project, names a type that implements
+/// `luckystack::users::UserStore`.
+///
 /// `service` is the folder that the plugin is loaded from. `name` and `version` are the package's unless
 /// set. A handler that is annotated and not listed is reported by the compiler as never used. Lists of
 /// more than about 100 handlers need `#![recursion_limit = "512"]` at the top of the crate.

@@ -15,7 +15,7 @@ use syn::{Expr, Ident, LitStr, Path, Token, braced, bracketed, parenthesized};
 use crate::handler::companion;
 use crate::names;
 
-const KEYS: &[&str] = &["service", "name", "version", "description", "handlers"];
+const KEYS: &[&str] = &["service", "name", "version", "description", "user_store", "handlers"];
 
 /// What `plugin!` was told.
 #[derive(Default)]
@@ -24,6 +24,7 @@ struct Config {
     name: Option<LitStr>,
     version: Option<Expr>,
     description: Option<LitStr>,
+    user_store: Option<Path>,
     handlers: Option<Vec<Path>>,
 }
 
@@ -53,6 +54,7 @@ impl Parse for Config {
                     config.name = Some(name);
                 }
                 "version" => config.version = Some(input.parse()?),
+                "user_store" => config.user_store = Some(input.call(Path::parse_mod_style)?),
                 "description" => {
                     let description: LitStr = input.parse()?;
                     if description.value().chars().count() > 500 {
@@ -106,7 +108,9 @@ pub fn plugin(input: TokenStream) -> syn::Result<TokenStream> {
         }
     }
 
-    let config = quote!({ #name, #version, #description, #service });
+    // The second step has no other way to hear of it.
+    let user_store = config.user_store.map(|path| quote!(, #path));
+    let config = quote!({ #name, #version, #description, #service #user_store });
     let mut companions = handlers.iter().map(companion_path);
     let Some(first) = companions.next() else {
         return exports(quote!(#config []));
@@ -154,9 +158,20 @@ impl Parse for Gathered {
 /// The second step.
 pub fn exports(input: TokenStream) -> syn::Result<TokenStream> {
     let Gathered { config, handlers } = syn::parse2(input)?;
-    let [name, version, description, service] = &config[..] else {
+    let [name, version, description, service, user_store @ ..] = &config[..] else {
         return Err(syn::Error::new(Span::call_site(), "plugin_exports! is invoked by plugin! only"));
     };
+    let user_store = user_store.first();
+    let keeps_users = user_store.is_some();
+    let named_store = user_store.map(|store| {
+        quote! {
+            // Natively nothing else says what is wrong with the type.
+            const _: fn() = || {
+                fn is_a_user_store<S: ::luckystack::users::UserStore>() {}
+                is_a_user_store::<#store>();
+            };
+        }
+    });
     let of = |kind: &str| -> Vec<&Path> {
         handlers.iter().filter(|(known, _)| known == kind).map(|(_, path)| path).collect()
     };
@@ -181,6 +196,7 @@ pub fn exports(input: TokenStream) -> syn::Result<TokenStream> {
         (!hooks.is_empty(), hooks_export()),
         (!functions.is_empty(), functions_export()),
         (!formatters.is_empty(), error_formatter_export()),
+        (keeps_users, user_store_export(user_store)),
     ];
     let exports = exports.into_iter().filter(|(used, _)| *used).map(|(_, export)| export);
 
@@ -198,10 +214,13 @@ pub fn exports(input: TokenStream) -> syn::Result<TokenStream> {
                 hooks: &[#(#hooks),*],
                 functions: &[#(#functions),*],
                 error_formatter: #formatter,
+                user_store: #keeps_users,
             };
             PLUGIN.check();
             PLUGIN
         };
+
+        #named_store
 
         #[cfg(target_family = "wasm")]
         const _: () = {
@@ -293,6 +312,37 @@ fn functions_export() -> TokenStream {
             }
         }
         bindings::functions::export_functions!(Component with_types_in ::luckystack::__private::bindings::functions);
+    }
+}
+
+fn user_store_export(store: Option<&Expr>) -> TokenStream {
+    quote! {
+        impl bindings::user_store::exports::luckystack::plugin::user_store::Guest for Component {
+            fn by_id(id: String) -> Result<Option<Vec<u8>>, types::HandlerError> {
+                exports::user_by_id::<#store>(&id)
+            }
+            fn by_email(
+                email: String,
+                provider: Option<String>,
+            ) -> Result<Option<Vec<u8>>, types::HandlerError> {
+                exports::user_by_email::<#store>(&email, provider.as_deref())
+            }
+            fn create(user: Vec<u8>, unique_email: bool) -> Result<Vec<u8>, types::HandlerError> {
+                exports::user_create::<#store>(&user, unique_email)
+            }
+            fn update(id: String, changes: Vec<u8>) -> Result<Option<Vec<u8>>, types::HandlerError> {
+                exports::user_update::<#store>(&id, &changes)
+            }
+            fn spend_recovery_code(id: String, code_hash: String) -> Result<bool, types::HandlerError> {
+                exports::user_spend_recovery_code::<#store>(&id, &code_hash)
+            }
+            fn delete(id: String) -> Result<bool, types::HandlerError> {
+                exports::user_delete::<#store>(&id)
+            }
+        }
+        bindings::user_store::export_user_store!(
+            Component with_types_in ::luckystack::__private::bindings::user_store
+        );
     }
 }
 

@@ -159,5 +159,9 @@ fn only_interfaces_with_handlers_are_exported() {
         for (other, export) in all {
             assert_eq!(text.contains(&format!("{export} !")), kind == other, "{kind}: {export}");
         }
+        assert!(!text.contains("export_user_store"));
     }
+    let input = "{ \"n\", \"v\", \"\", \"s\", store::Users } []";
+    let text = plugin::exports(input.parse().unwrap()).unwrap().to_string();
+    assert!(text.contains("export_user_store !") && text.contains("by_id :: < store :: Users >"), "{text}");
 }

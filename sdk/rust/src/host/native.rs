@@ -8,10 +8,14 @@ use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
+use serde_json::{Map, Value};
+
 use crate::log::Level;
+use crate::testing::AccountAct;
 use crate::{HandlerError, Session, http, kv};
 
 type FunctionFake = Rc<dyn Fn(&[u8]) -> Result<Vec<u8>, HandlerError>>;
+type AccountFake = Rc<dyn Fn(&AccountAct) -> Result<(), HandlerError>>;
 type HttpFake = Rc<dyn Fn(&http::Request) -> Result<http::Response, http::Error>>;
 
 /// Who a chunk went to.
@@ -32,6 +36,11 @@ pub(crate) struct Host {
     pub(crate) config: BTreeMap<String, String>,
     pub(crate) store: BTreeMap<String, Vec<u8>>,
     pub(crate) sessions: HashMap<String, Session>,
+    pub(crate) session_fields: Vec<String>,
+    pub(crate) accounts: BTreeMap<String, Map<String, Value>>,
+    pub(crate) account_acts: Vec<AccountAct>,
+    pub(crate) account: Option<AccountFake>,
+    pub(crate) uploads: BTreeMap<String, Vec<u8>>,
     pub(crate) functions: HashMap<String, FunctionFake>,
     pub(crate) http: Option<HttpFake>,
 }
@@ -86,6 +95,132 @@ pub(crate) fn call_function(name: &str, args: &[u8]) -> Result<Vec<u8>, HandlerE
 
 pub(crate) fn session_get(token: &str) -> Option<Session> {
     with(|host| host.sessions.get(token).cloned())
+}
+
+pub(crate) fn session_update(token: &str, fields: &[u8]) -> Result<Session, HandlerError> {
+    let fields: Map<String, Value> = object(fields, "session.invalidFields")?;
+    with(|host| {
+        if let Some(field) = fields.keys().find(|field| !host.session_fields.contains(field)) {
+            return Err(HandlerError::new("session.fieldNotAllowed").param("field", field).status(403));
+        }
+        let Some(session) = host.sessions.get_mut(token) else {
+            return Err(HandlerError::new("session.notFound").status(404));
+        };
+        let mut user = object(&session.user, "session.notFound")?;
+        set(&mut user, fields);
+        session.user = serde_json::to_vec(&user)?;
+        Ok(session.clone())
+    })
+}
+
+pub(crate) fn session_end(token: &str) -> bool {
+    with(|host| host.sessions.remove(token)).is_some()
+}
+
+fn object(text: &[u8], otherwise: &'static str) -> Result<Map<String, Value>, HandlerError> {
+    serde_json::from_slice(text).map_err(|_| HandlerError::new(otherwise))
+}
+
+fn set(record: &mut Map<String, Value>, fields: Map<String, Value>) {
+    for (field, value) in fields {
+        match value {
+            Value::Null => record.remove(&field),
+            value => record.insert(field, value),
+        };
+    }
+}
+
+/// What an account handler did, unless the test refuses it.
+fn account(act: AccountAct) -> Result<(), HandlerError> {
+    let fake = with(|host| host.account.clone());
+    let answer = fake.map_or(Ok(()), |fake| fake(&act));
+    with(|host| host.account_acts.push(act));
+    answer
+}
+
+fn account_not_found() -> HandlerError {
+    HandlerError::new("account.notFound").status(404)
+}
+
+pub(crate) fn account_get(id: &str) -> Result<Option<Vec<u8>>, HandlerError> {
+    with(|host| host.accounts.get(id).cloned()).map(|record| Ok(serde_json::to_vec(&record)?)).transpose()
+}
+
+pub(crate) fn account_update(id: &str, fields: &[u8]) -> Result<Vec<u8>, HandlerError> {
+    const NEVER: [&str; 6] = ["id", "email", "provider", "password", "totpSecret", "recoveryCodes"];
+    let fields = object(fields, "account.invalidFields")?;
+    if let Some(field) = fields.keys().find(|field| NEVER.contains(&field.as_str())) {
+        return Err(HandlerError::new("account.fieldNotAllowed").param("field", field).status(403));
+    }
+    account(AccountAct::Update { id: id.to_owned(), fields: Value::Object(fields.clone()) })?;
+    with(|host| {
+        let record = host.accounts.get_mut(id).ok_or_else(account_not_found)?;
+        set(record, fields);
+        Ok(serde_json::to_vec(record)?)
+    })
+}
+
+pub(crate) fn account_check_password(id: &str, password: &str) -> Result<(), HandlerError> {
+    account(AccountAct::CheckPassword { id: id.to_owned(), password: password.to_owned() })
+}
+
+pub(crate) fn account_change_password(
+    id: &str,
+    current: Option<&str>,
+    new: &str,
+    keep: Option<&str>,
+) -> Result<(), HandlerError> {
+    account(AccountAct::ChangePassword {
+        id: id.to_owned(),
+        current: current.map(str::to_owned),
+        new: new.to_owned(),
+        keep: keep.map(str::to_owned),
+    })
+}
+
+pub(crate) fn account_request_password_reset(email: &str, ip: &str) -> Result<(), HandlerError> {
+    account(AccountAct::RequestPasswordReset { email: email.to_owned(), ip: ip.to_owned() })
+}
+
+pub(crate) fn account_complete_password_reset(token: &str, new: &str) -> Result<(), HandlerError> {
+    account(AccountAct::CompletePasswordReset { token: token.to_owned(), new: new.to_owned() })
+}
+
+pub(crate) fn account_request_email_change(id: &str, email: &str) -> Result<(), HandlerError> {
+    account(AccountAct::RequestEmailChange { id: id.to_owned(), email: email.to_owned() })
+}
+
+pub(crate) fn account_confirm_email_change(token: &str) -> Result<(), HandlerError> {
+    account(AccountAct::ConfirmEmailChange { token: token.to_owned() })
+}
+
+pub(crate) fn account_delete(id: &str) -> Result<(), HandlerError> {
+    account(AccountAct::Delete { id: id.to_owned() })?;
+    with(|host| host.accounts.remove(id)).map(drop).ok_or_else(account_not_found)
+}
+
+fn is_upload(name: &str) -> bool {
+    let of_id = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    name.split_once('.').is_some_and(|(id, format)| {
+        (1..=128).contains(&id.len())
+            && id.bytes().all(of_id)
+            && ["webp", "png", "jpg", "jpeg", "gif", "avif"].contains(&format)
+    })
+}
+
+pub(crate) fn upload_put(name: &str, data: &[u8]) -> Result<(), HandlerError> {
+    if !is_upload(name) {
+        return Err(HandlerError::new("uploads.invalidName"));
+    }
+    with(|host| host.uploads.insert(name.to_owned(), data.to_vec()));
+    Ok(())
+}
+
+pub(crate) fn upload_remove(name: &str) -> Result<bool, HandlerError> {
+    if !is_upload(name) {
+        return Err(HandlerError::new("uploads.invalidName"));
+    }
+    Ok(with(|host| host.uploads.remove(name)).is_some())
 }
 
 pub(crate) fn log(level: Level, context: &str, message: &str) {

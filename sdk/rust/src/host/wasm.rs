@@ -24,14 +24,74 @@ pub(crate) fn stream_aborted() -> bool {
 }
 
 pub(crate) fn call_function(name: &str, args: &[u8]) -> Result<Vec<u8>, HandlerError> {
-    own::function_call::call(name, args).map_err(|error| {
-        let params = error.error_params.into_iter().map(|param| (param.key, param.value));
-        HandlerError::from_parts(error.error_code, params, error.http_status)
-    })
+    own::function_call::call(name, args).map_err(failure)
+}
+
+fn failure(error: own::types::HandlerError) -> HandlerError {
+    let params = error.error_params.into_iter().map(|param| (param.key, param.value));
+    HandlerError::from_parts(error.error_code, params, error.http_status)
 }
 
 pub(crate) fn session_get(token: &str) -> Option<Session> {
     own::session_api::get(token).map(|session| Session { token: session.token, user: session.user })
+}
+
+pub(crate) fn session_update(token: &str, fields: &[u8]) -> Result<Session, HandlerError> {
+    let session = own::session_api::update(token, fields).map_err(failure)?;
+    Ok(Session { token: session.token, user: session.user })
+}
+
+pub(crate) fn session_end(token: &str) -> bool {
+    own::session_api::end(token)
+}
+
+pub(crate) fn account_get(id: &str) -> Result<Option<Vec<u8>>, HandlerError> {
+    own::accounts::get(id).map_err(failure)
+}
+
+pub(crate) fn account_update(id: &str, fields: &[u8]) -> Result<Vec<u8>, HandlerError> {
+    own::accounts::update(id, fields).map_err(failure)
+}
+
+pub(crate) fn account_check_password(id: &str, password: &str) -> Result<(), HandlerError> {
+    own::accounts::check_password(id, password).map_err(failure)
+}
+
+pub(crate) fn account_change_password(
+    id: &str,
+    current: Option<&str>,
+    new: &str,
+    keep: Option<&str>,
+) -> Result<(), HandlerError> {
+    own::accounts::change_password(id, current, new, keep).map_err(failure)
+}
+
+pub(crate) fn account_request_password_reset(email: &str, ip: &str) -> Result<(), HandlerError> {
+    own::accounts::request_password_reset(email, ip).map_err(failure)
+}
+
+pub(crate) fn account_complete_password_reset(token: &str, new: &str) -> Result<(), HandlerError> {
+    own::accounts::complete_password_reset(token, new).map_err(failure)
+}
+
+pub(crate) fn account_request_email_change(id: &str, email: &str) -> Result<(), HandlerError> {
+    own::accounts::request_email_change(id, email).map_err(failure)
+}
+
+pub(crate) fn account_confirm_email_change(token: &str) -> Result<(), HandlerError> {
+    own::accounts::confirm_email_change(token).map_err(failure)
+}
+
+pub(crate) fn account_delete(id: &str) -> Result<(), HandlerError> {
+    own::accounts::delete(id).map_err(failure)
+}
+
+pub(crate) fn upload_put(name: &str, data: &[u8]) -> Result<(), HandlerError> {
+    own::uploads::put(name, data).map_err(failure)
+}
+
+pub(crate) fn upload_remove(name: &str) -> Result<bool, HandlerError> {
+    own::uploads::remove(name).map_err(failure)
 }
 
 pub(crate) fn log(level: Level, context: &str, message: &str) {

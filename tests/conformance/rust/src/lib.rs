@@ -4,6 +4,7 @@
 use std::hint::black_box;
 
 use luckystack::prelude::*;
+use luckystack::{accounts, session, uploads};
 
 #[derive(Deserialize, JsonSchema)]
 struct Echo {
@@ -57,6 +58,68 @@ struct Sent {
 struct Caller {
     user_id: Option<Value>,
     language: String,
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct Token {
+    token: String,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct SessionSeen {
+    user_id: Value,
+    theme: Value,
+    own: Value,
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct Setting {
+    key: String,
+    value: Value,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Theme {
+    theme: Value,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Ended {
+    ended: bool,
+    again: bool,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Credentials {
+    password: String,
+    new_password: String,
+    name: String,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Names {
+    updated: Value,
+    name: Value,
+    nobody: Value,
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct File {
+    name: String,
+    text: String,
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct FileName {
+    name: String,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Removed {
+    removed: bool,
+    again: bool,
 }
 
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -122,6 +185,65 @@ fn whoami(ctx: &Ctx) -> Result<Caller, HandlerError> {
     Ok(Caller { user_id, language: ctx.language().to_owned() })
 }
 
+/// A member of an object, null when there is none.
+fn member(object: Option<&Value>, key: &str) -> Value {
+    object.and_then(|object| object.get(key)).cloned().unwrap_or_default()
+}
+
+#[api(method = "POST", name = "readSession")]
+fn read_session(ctx: &Ctx, input: Token) -> Result<SessionSeen, HandlerError> {
+    let found = session::get(&input.token).map(|session| session.user_as::<Value>()).transpose()?;
+    Ok(SessionSeen {
+        user_id: member(found.as_ref(), "id"),
+        theme: member(found.as_ref(), "theme"),
+        own: member(ctx.user().as_ref(), "theme"),
+    })
+}
+
+/// Id and token of the caller, who is signed in.
+fn own(ctx: &Ctx) -> Result<(String, &str), HandlerError> {
+    let Some(session) = &ctx.caller().session else { return Err(error!("auth.required").status(401)) };
+    let user: Value = session.user_as()?;
+    Ok((user["id"].as_str().unwrap_or_default().to_owned(), &session.token))
+}
+
+#[api(method = "POST", name = "setSession", login = true)]
+fn set_session(ctx: &Ctx, input: Setting) -> Result<Theme, HandlerError> {
+    let updated = session::update(own(ctx)?.1, &json!({ (input.key): input.value }))?;
+    Ok(Theme { theme: member(Some(&updated.user_as()?), "theme") })
+}
+
+#[api(method = "POST", name = "endSession", login = true)]
+fn end_session(ctx: &Ctx) -> Result<Ended, HandlerError> {
+    let (_, token) = own(ctx)?;
+    Ok(Ended { ended: session::end(token), again: session::end(token) })
+}
+
+#[api(method = "POST", login = true)]
+fn account(ctx: &Ctx, input: Credentials) -> Result<Names, HandlerError> {
+    let (id, token) = own(ctx)?;
+    accounts::change_password(&id, Some(&input.password), &input.new_password, Some(token))?;
+    accounts::check_password(&id, &input.new_password)?;
+    let updated = accounts::update(&id, &json!({ "name": input.name }))?;
+    let record = accounts::get(&id)?;
+    let nobody = accounts::get("nobody")?;
+    Ok(Names {
+        updated: member(Some(&updated), "name"),
+        name: member(record.as_ref(), "name"),
+        nobody: member(nobody.as_ref(), "id"),
+    })
+}
+
+#[api(method = "POST", login = true)]
+fn upload(input: File) -> Result<(), HandlerError> {
+    uploads::put(&input.name, input.text.as_bytes())
+}
+
+#[api(method = "POST", name = "removeUpload", login = true)]
+fn remove_upload(input: FileName) -> Result<Removed, HandlerError> {
+    Ok(Removed { removed: uploads::remove(&input.name)?, again: uploads::remove(&input.name)? })
+}
+
 #[api(method = "POST")]
 fn distance(ctx: &Ctx, points: Points) -> Result<Distance, HandlerError> {
     Ok(Distance { km: ctx.call_function("geo/distance", &points)? })
@@ -159,5 +281,8 @@ fn executed(_event: Executed) {
 luckystack::plugin! {
     service = "conformance",
     description = "What every language must be able to do",
-    handlers = [echo, typed, fail, count, whoami, distance, crash, spin, write_log, double, executed],
+    handlers = [
+        echo, typed, fail, count, whoami, read_session, set_session, end_session, account, upload, remove_upload,
+        distance, crash, spin, write_log, double, executed,
+    ],
 }

@@ -78,6 +78,32 @@ LS_API(everything, 1)
     return LS_OK;
 }
 
+/* Every call that needs somebody signed in, or a grant of accounts or uploads. */
+LS_FUNCTION(everything_identity)
+{
+    const char *id = ls_string(input, "id", "");
+    ls_writer *fields = ls_new_writer();
+    ls_put_object(fields, NULL);
+    ls_put_string(fields, "theme", "dark");
+    ls_end(fields);
+    const ls_value *session = ls_session_update(call, NULL, fields);
+    if (!session || !ls_session_update(call, ls_string(input, "token", ""), fields)) return LS_FAILED;
+    bool ended = ls_session_end(call, NULL);
+    const ls_value *record = ls_account_get(call, id);
+    if (!record || ls_type_of(record) == LS_ABSENT) return LS_FAILED;
+    if (!ls_account_update(call, id, fields)) return LS_FAILED;
+    bool was_there;
+    if (ls_account_check_password(call, id, "a") || ls_account_change_password(call, id, "a", "b", ls_token(call)) ||
+        ls_account_set_password(call, id, "b", NULL) || ls_account_request_password_reset(call, "a@b.example") ||
+        ls_account_complete_password_reset(call, "token", "c") ||
+        ls_account_request_email_change(call, id, "a@b.example") || ls_account_confirm_email_change(call, "token") ||
+        ls_upload_put(call, "a.bin", "bytes", 5) || ls_upload_remove(call, "a.bin", &was_there)) {
+        return LS_FAILED;
+    }
+    ls_put_bool(ls_out(call), NULL, ended && was_there);
+    return ls_account_delete(call, id);
+}
+
 LS_API(rare_getRare, 1)
 {
     return ls_error(call, 418, "everything.rare", LS_PARAM("error", ls_error_code(call) ? "set" : "unset"));
