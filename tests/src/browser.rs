@@ -112,8 +112,11 @@ impl Page {
     pub async fn go(&self, url: &str) {
         let went = self.ask("Page.navigate", json!({ "url": url })).await;
         assert_eq!(went["errorText"], Value::Null, "{url}: {went}");
-        self.until(&format!("location.href.startsWith({}) && document.readyState === 'complete'", json!(url)))
-            .await;
+        self.until(&format!(
+            "location.href.startsWith({}) && document.readyState === 'complete'",
+            json!(url)
+        ))
+        .await;
     }
 
     /// Loads the page again, as its user would.
@@ -151,8 +154,10 @@ impl Page {
     pub async fn fill(&self, selector: &str, text: &str) {
         self.until_shown(selector).await;
         let selector = json!(selector);
-        self.run(&format!("document.querySelector({selector}).focus(), document.querySelector({selector}).select()"))
-            .await;
+        self.run(&format!(
+            "document.querySelector({selector}).focus(), document.querySelector({selector}).select()"
+        ))
+        .await;
         self.ask("Input.insertText", json!({ "text": text })).await;
     }
 

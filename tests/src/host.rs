@@ -183,6 +183,11 @@ impl Host {
         rustix::process::kill_process(self.pid, Signal::HUP).unwrap();
     }
 
+    /// Kills it, as a crash would, and waits until it is gone.
+    pub async fn kill(&mut self) {
+        self.child.kill().await.unwrap();
+    }
+
     /// Waits for its end.
     pub async fn exit(&mut self) -> ExitStatus {
         match tokio::time::timeout(PATIENCE, self.child.wait()).await {

@@ -47,7 +47,7 @@ impl OidcProvider {
             // It ends with its input, should this process not live to kill it.
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
+            .stderr(Stdio::null())
             .kill_on_drop(true)
             .spawn()
             .unwrap();

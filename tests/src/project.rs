@@ -85,7 +85,9 @@ impl Project {
                 }
             }
         }
-        for guest in [Guest::Vehicles, Guest::Billing, Guest::Audit, Guest::Session, Guest::Account, Guest::Functions] {
+        for guest in
+            [Guest::Vehicles, Guest::Billing, Guest::Audit, Guest::Session, Guest::Account, Guest::Functions]
+        {
             project = project.guest(guest);
         }
         project.services.clear();

@@ -38,11 +38,7 @@ async fn answers_do_not_tell_who_is_registered() {
             with(nobody, "password", "wrong password"),
         ),
         ("/auth/api/email-code/request", email(&ann.email), email(nobody)),
-        (
-            "/auth/api/email-code/verify",
-            with(&ann.email, "code", "no code"),
-            with(nobody, "code", "no code"),
-        ),
+        ("/auth/api/email-code/verify", with(&ann.email, "code", "no code"), with(nobody, "code", "no code")),
     ] {
         // To the point where each is locked, and beyond.
         for number in 0..8 {

@@ -45,7 +45,8 @@ async fn no_secret_is_written_anywhere() {
     secrets.push(("a wrong password", "typed-by-mistake".to_owned()));
     host.send(Call::get("/auth/api/credentials?email=a&password=typed-in-a-link")).await;
     secrets.push(("a password in a link", "typed-in-a-link".to_owned()));
-    host.send(Call::post("/auth/api/credentials").body("application/json", "{\"password\":\"typed-badly\"")).await;
+    host.send(Call::post("/auth/api/credentials").body("application/json", "{\"password\":\"typed-badly\""))
+        .await;
     secrets.push(("a password in broken JSON", "typed-badly".to_owned()));
     for (what, header, value) in [
         ("an unknown token in a cookie", "cookie", "token=unknown-token-in-a-cookie"),

@@ -72,13 +72,18 @@ async fn a_foreign_page_changes_nothing() {
     let cookie = format!("Cookie: token={}", ann.token().unwrap());
     let own = format!("Origin: {}", host.url());
     let foreign = ["Origin: https://evil.example", "Origin: null", "Referer: https://evil.example/"];
-    for content_type in ["application/x-www-form-urlencoded", "text/plain", "multipart/form-data", "application/json"] {
+    for content_type in
+        ["application/x-www-form-urlencoded", "text/plain", "multipart/form-data", "application/json"]
+    {
         let content_type = format!("Content-Type: {content_type}");
         for origin in foreign {
             for target in [path, "/auth/logout", CREDENTIALS, "/auth/api/2fa/disable"] {
                 let request = wire::request("POST", target, &[&cookie, origin, &content_type], b"a=1");
                 let answer = wire::exchange(host.address(), &request).await;
-                assert!(answer.starts_with("HTTP/1.1 403") && answer.ends_with("\r\n\r\nForbidden"), "{answer}");
+                assert!(
+                    answer.starts_with("HTTP/1.1 403") && answer.ends_with("\r\n\r\nForbidden"),
+                    "{answer}"
+                );
             }
         }
         // Without an origin at all, and from a page of this host that was not asked.

@@ -39,7 +39,8 @@ async fn a_profile_changed_at_one_host_is_seen_at_the_other() {
     second.log_in(&ann).await;
     let mut there = second.at(&b);
     assert_eq!(there.session().await["name"], "Ann");
-    let changed = visitor.post(&route("updateUser"), &json!({ "name": "Anna", "theme": "dark" })).await.result();
+    let changed =
+        visitor.post(&route("updateUser"), &json!({ "name": "Anna", "theme": "dark" })).await.result();
     assert_eq!(changed["name"], "Anna");
     for secret in ["password", "totpSecret", "recoveryCodes", "csrfToken", "token"] {
         assert_eq!(changed.get(secret), None);
@@ -54,6 +55,38 @@ async fn a_profile_changed_at_one_host_is_seen_at_the_other() {
     assert_eq!(Visitor::of(&a).log_in(&ann).await["theme"], "dark");
 }
 
+/// Whoever is still writing to a session while it ends does not bring it back.
+#[tokio::test]
+async fn a_session_that_ends_while_it_is_written_to_has_ended() {
+    let redis = RedisServer::start().await;
+    let project = || with_settings_page().set(&format!("backplane.url={}", redis.url()));
+    let a = project().start().await;
+    let b = project().beside(&a).start().await;
+    let ann = Account::of("Ann");
+    let mut visitor = Visitor::of(&a);
+    visitor.register(&ann).await;
+    for round in 0..10 {
+        let ended = format!("luckystack-session:{}", visitor.token().unwrap());
+        let writes = (0..4).map(|number| {
+            // The accounts of these hosts are their own; the sessions are not.
+            let mut writer = visitor.at(if number % 2 == 0 { &a } else { &b });
+            async move {
+                for theme in ["dark", "light", "dark"] {
+                    writer.post(&route("updateUser"), &json!({ "theme": theme })).await;
+                }
+            }
+        });
+        let mut leaver = visitor.at(if round % 2 == 0 { &a } else { &b });
+        let (left, _) = tokio::join!(leaver.log_out(), futures::future::join_all(writes));
+        assert_eq!(left.status, 200);
+        assert_eq!(redis.command(&["EXISTS", &ended]).await.trim(), ":0", "round {round}");
+        let mut stale = visitor.at(&a);
+        assert_eq!(stale.send(Call::get(MINE)).await.status, 401, "round {round}");
+        visitor = Visitor::of(&a);
+        visitor.log_in(&ann).await;
+    }
+}
+
 #[tokio::test]
 async fn a_new_password_ends_what_the_old_one_opened() {
     let host = with_settings_page().start().await;
@@ -61,9 +94,7 @@ async fn a_new_password_ends_what_the_old_one_opened() {
     let (mut visitor, mut other) = (Visitor::of(&host), Visitor::of(&host));
     visitor.register(&ann).await;
     other.log_in(&ann).await;
-    let change = |current: &str, new: &str| {
-        json!({ "currentPassword": current, "newPassword": new, "confirmPassword": new })
-    };
+    let change = |current: &str, new: &str| json!({ "currentPassword": current, "newPassword": new, "confirmPassword": new });
     let path = route("changePassword");
     for (current, new, code) in [
         ("wrong password", "another password", "login.wrongPassword"),
@@ -90,16 +121,21 @@ async fn a_forgotten_password_is_replaced_by_a_link_once() {
     let mut visitor = Visitor::of(&host);
     visitor.register(&ann).await;
     let ask = json!({ "email": ann.email });
-    let asked = Visitor::of(&host).post(&route("requestPasswordReset"), &ask).await;
+    // Where the link leads is configured, whatever a request says of the host.
+    let mut asker = Visitor::of(&host)
+        .header("x-forwarded-host", "evil.example")
+        .header("forwarded", "host=evil.example");
+    let asked = asker.post(&route("requestPasswordReset"), &ask).await;
     let unknown = json!({ "email": "nobody@example.com" });
     let for_nobody = Visitor::of(&host).post(&route("requestPasswordReset"), &unknown).await;
     assert_eq!((asked.status, asked.text()), (for_nobody.status, for_nobody.text()), "the same for anybody");
     assert_eq!(asked.status, 200, "{}", asked.text());
     let token = mailed_link(&host, "/reset-password", 1).await;
-    assert!(!host.log().contains("to nobody@example.com"));
+    assert!(!host.log().contains("to nobody@example.com") && !host.log().contains("evil.example"));
 
     host = restart(host, &project).await;
-    let reset = |token: &str, new: &str| json!({ "token": token, "newPassword": new, "confirmPassword": new });
+    let reset =
+        |token: &str, new: &str| json!({ "token": token, "newPassword": new, "confirmPassword": new });
     let path = route("resetPassword");
     let mut stranger = Visitor::of(&host);
     for (token, new, code) in [
@@ -146,7 +182,8 @@ async fn a_deleted_account_is_gone_with_its_sessions_and_its_picture() {
     visitor.register(&ann).await;
     other.log_in(&ann).await;
     // One white pixel.
-    let image = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8/5+hHgAHggJ/PchI7wAAAABJRU5ErkJggg==";
+    let image =
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8/5+hHgAHggJ/PchI7wAAAABJRU5ErkJggg==";
     let put = visitor.post(&route("uploadAvatar"), &json!({ "image": image })).await;
     let name = put.result()["avatar"].as_str().unwrap().to_owned();
     let picture = host.get(&format!("/uploads/{name}")).await;
@@ -154,10 +191,9 @@ async fn a_deleted_account_is_gone_with_its_sessions_and_its_picture() {
     assert!(picture.body.starts_with(b"RIFF"));
     assert_eq!(visitor.session().await["avatar"], *name);
 
-    for (confirmation, password, code) in [
-        ("delete", &*ann.password, "auth.forbidden"),
-        ("DELETE", "wrong password", "login.wrongPassword"),
-    ] {
+    for (confirmation, password, code) in
+        [("delete", &*ann.password, "auth.forbidden"), ("DELETE", "wrong password", "login.wrongPassword")]
+    {
         let body = json!({ "confirmation": confirmation, "password": password });
         assert_eq!(visitor.post(&route("deleteAccount"), &body).await.code(), code);
     }

@@ -161,7 +161,10 @@ async fn a_session_that_node_tooling_wrote_is_one() {
         assert!(started.elapsed() < PATIENCE, "{answer}");
     }
     assert_eq!(visitor.send(Call::post(CHANGE).json(&json!({}))).await.status, 403);
-    assert_eq!(visitor.send(Call::post(CHANGE).json(&json!({})).header("x-csrf-token", "")).await.status, 403);
+    assert_eq!(
+        visitor.send(Call::post(CHANGE).json(&json!({})).header("x-csrf-token", "")).await.status,
+        403
+    );
 
     // What is no session is none, and what was deleted is gone.
     for value in ["null", "[]", "{\"name\":\"nobody\"}", "not JSON"] {
@@ -203,7 +206,9 @@ async fn without_redis_nobody_is_taken_for_a_stranger_and_all_is_well_when_it_is
 
     redis.kill().await;
     until_status(&mut visitor, 503).await;
-    for call in [Call::get(MINE), Call::get(OPEN), Call::post(CHANGE).json(&json!({})), Call::get("/auth/csrf")] {
+    for call in
+        [Call::get(MINE), Call::get(OPEN), Call::post(CHANGE).json(&json!({})), Call::get("/auth/csrf")]
+    {
         let answer = visitor.send(call.clone()).await;
         answer.assert_error(503, "session.unavailable");
         assert_eq!(answer.header("set-cookie"), None, "the cookie is kept: {call:?}");

@@ -47,7 +47,11 @@ async fn a_code_by_email_logs_in_once() {
     assert!(code.len() == 6 && code.bytes().all(|byte| byte.is_ascii_digit()), "{code}");
     host.wait_for_log("e-mail    to ann@example.com").await;
     let verify = |code: &str| json!({ "email": ann.email, "code": code });
-    assert_failure(&visitor.submit_to(VERIFY, &verify(&other_than(&code))).await, 200, "login.emailCodeInvalid");
+    assert_failure(
+        &visitor.submit_to(VERIFY, &verify(&other_than(&code))).await,
+        200,
+        "login.emailCodeInvalid",
+    );
     assert_failure(&visitor.submit_to(VERIFY, &verify("")).await, 200, "login.empty");
     let answer = visitor.submit_to(VERIFY, &verify(&code)).await;
     assert_eq!(answer.json()["reason"], "login.loggedIn");
@@ -69,6 +73,51 @@ async fn a_code_by_email_logs_in_once() {
     // Three messages to one address in a quarter of an hour, whoever asks.
     let answer = Visitor::of(&host).from("10.5.5.5").submit_to(REQUEST, &asked).await;
     assert_eq!((answer.status, &answer.json()["reason"]), (200, &json!("api.rateLimitExceeded")));
+}
+
+/// Of many who type the same code at once, one comes in.
+#[tokio::test]
+async fn a_code_typed_many_times_at_once_opens_once() {
+    let host = with_second_factor()
+        .set("auth.email_code_login=true")
+        .set("auth.email_code_max_attempts=20")
+        .set("session.per_user=multiple")
+        .start()
+        .await;
+    let bob = Account::of("Bob");
+    Visitor::of(&host).register(&bob).await;
+    Visitor::of(&host).submit_to(REQUEST, &json!({ "email": bob.email })).await;
+    let code = mailed_code(&host, 1).await;
+    let verify = json!({ "email": bob.email, "code": code });
+    let rush = async |path: &str, bodies: Vec<Value>| {
+        let sent = bodies.iter().map(|body| async {
+            let mut visitor = Visitor::of(&host);
+            visitor.submit_to(path, body).await.json()["authenticated"] == true
+        });
+        futures::future::join_all(sent).await.into_iter().filter(|came_in| *came_in).count()
+    };
+    assert_eq!(rush(VERIFY, vec![verify; 5]).await, 1, "by e-mail");
+
+    let ann = Account::of("Ann");
+    let (_, authenticator, recovery) = enrol(&host, &ann).await;
+    let mut challenges = Vec::new();
+    for _ in 0..4 {
+        challenges.push(challenge(&mut Visitor::of(&host), &ann).await);
+    }
+    let code = authenticator.code_in(1);
+    let all =
+        |code: &str, method| challenges.iter().map(|asked| answered(asked, code, Some(method))).collect();
+    assert_eq!(rush(SECOND, all(&code, "totp")).await, 1, "by the authenticator");
+    assert_eq!(rush(SECOND, all(&recovery[0], "recovery-code")).await, 1, "by a recovery code");
+    // One challenge, however many right codes.
+    let asked = challenge(&mut Visitor::of(&host), &ann).await;
+    let answers = recovery[1..5].iter().map(|code| answered(&asked, code, Some("recovery-code"))).collect();
+    assert_eq!(rush(SECOND, answers).await, 1, "a challenge is answered once");
+    // A challenge is no session.
+    let asked = challenge(&mut Visitor::of(&host), &ann).await;
+    let mut thief = Visitor::of(&host);
+    thief.plant("token", asked["challengeToken"].as_str().unwrap());
+    assert_eq!(thief.session().await, Value::Null);
 }
 
 #[tokio::test]
@@ -218,7 +267,11 @@ async fn a_second_factor_is_asked_for_and_each_of_its_codes_opens_once() {
     let renewed = inside.post(RECOVERY, &json!({ "code": recovery[1] })).await.json();
     let renewed: Vec<String> = serde_json::from_value(renewed["recoveryCodes"].clone()).unwrap();
     assert_eq!(renewed.len(), 10);
-    assert_failure(&inside.post(DISABLE, &json!({ "code": recovery[2] })).await, 200, "login.twoFactorInvalidCode");
+    assert_failure(
+        &inside.post(DISABLE, &json!({ "code": recovery[2] })).await,
+        200,
+        "login.twoFactorInvalidCode",
+    );
     assert_eq!(inside.post(DISABLE, &json!({ "code": renewed[0] })).await.json(), json!({ "status": true }));
     Visitor::of(&host).log_in(&ann).await;
 }
@@ -286,7 +339,9 @@ async fn who_cannot_enrol_is_told_why() {
 #[tokio::test]
 async fn these_routes_take_posts_and_the_ones_inside_take_sessions() {
     let host = with_second_factor().set("auth.email_code_login=true").start().await;
-    for route in [REQUEST, VERIFY, SECOND, SECOND_BY_EMAIL, SETUP, ENABLE, DISABLE, RECOVERY, "/auth/api/2fa/other"] {
+    for route in
+        [REQUEST, VERIFY, SECOND, SECOND_BY_EMAIL, SETUP, ENABLE, DISABLE, RECOVERY, "/auth/api/2fa/other"]
+    {
         for method in [Method::GET, Method::PUT, Method::DELETE] {
             let answer = host.send(Call::new(method.clone(), route).json(&json!({}))).await;
             assert_eq!((answer.status, answer.header("allow")), (405, Some("POST")), "{method} {route}");

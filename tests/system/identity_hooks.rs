@@ -82,7 +82,10 @@ async fn hooks_that_observe_are_told_and_one_that_fails_disturbs_nobody() {
     let host = project.start().await;
     let heard = |hook: &str| {
         let lines = host.log_lines("call failed");
-        lines.iter().filter(|line| line.contains("service=warden") && line.contains(&format!("{hook:?}"))).count()
+        lines
+            .iter()
+            .filter(|line| line.contains("service=warden") && line.contains(&format!("{hook:?}")))
+            .count()
     };
     let settle = async |hook: &str, number: usize| {
         let waited = tokio::time::timeout(luckystack_tests::host::PATIENCE, async {
@@ -97,7 +100,14 @@ async fn hooks_that_observe_are_told_and_one_that_fails_disturbs_nobody() {
     let ann = Account::of("Ann");
     let mut visitor = Visitor::of(&host);
     visitor.register(&ann).await;
-    for hook in ["preRegister", "postRegister", "preSessionCreate", "postSessionCreate", "sessionCreated", "postLogin"] {
+    for hook in [
+        "preRegister",
+        "postRegister",
+        "preSessionCreate",
+        "postSessionCreate",
+        "sessionCreated",
+        "postLogin",
+    ] {
         settle(hook, 1).await;
     }
     assert_eq!(heard("preLogin"), 0, "a registration is no login");

@@ -17,9 +17,7 @@ async fn a_form_is_told_its_first_fault() {
     let long_name = "n".repeat(192);
     let long_password = "a".repeat(73);
     let umlauts = "ä".repeat(37);
-    let form = |email: &str, password: &str, name: &str, confirmation: &str| {
-        json!({ "email": email, "password": password, "name": name, "confirmPassword": confirmation })
-    };
+    let form = |email: &str, password: &str, name: &str, confirmation: &str| json!({ "email": email, "password": password, "name": name, "confirmPassword": confirmation });
     let good = "correct horse of bob";
     let rows: Vec<(Value, &str)> = vec![
         (json!({}), "login.empty"),
@@ -117,7 +115,11 @@ async fn bodies_that_are_none_are_refused_before_anything_looks_at_them() {
         answer.assert_error(status, code);
         assert_eq!(answer.json()["message"], code);
     }
-    assert_failure(&host.send(Call::post(CREDENTIALS).body("application/json", "")).await, 200, "login.empty");
+    assert_failure(
+        &host.send(Call::post(CREDENTIALS).body("application/json", "")).await,
+        200,
+        "login.empty",
+    );
     let answer = host.send(Call::post(CREDENTIALS).body("application/json", vec![b' '; (1 << 20) + 1])).await;
     answer.assert_error(413, "api.payloadTooLarge");
 }
@@ -245,6 +247,41 @@ async fn wrong_passwords_from_everywhere_lock_an_account() {
 }
 
 #[tokio::test]
+async fn guesses_at_once_count_as_much_as_guesses_in_turn() {
+    let host = door().start().await;
+    let ann = Account::of("Ann");
+    Visitor::of(&host).register(&ann).await;
+    let guesses = (0..20).map(|number| {
+        let wrong = json!({ "email": ann.email, "password": format!("guess number {number}") });
+        let mut guesser = Visitor::of(&host).from("10.6.6.6");
+        async move { guesser.submit(&wrong).await.json()["reason"] == "login.wrongPassword" }
+    });
+    let looked_at = futures::future::join_all(guesses).await;
+    assert_eq!(looked_at.into_iter().filter(|looked_at| *looked_at).count(), 5);
+}
+
+/// Browsers that speak HTTP/2 may send each cookie in a line of its own.
+#[tokio::test]
+async fn over_http2_it_is_the_same() {
+    let host = door().start().await;
+    let mut visitor = Visitor::of(&host);
+    let session = visitor.register(&Account::of("Ann")).await;
+    let token = session["token"].as_str().unwrap();
+    let mut connection = luckystack_tests::Connection::open_http2(host.address()).await;
+    let call = Call::get(MINE).header("cookie", "a=1").header("cookie", &format!("token={token}"));
+    let answer = connection.send(call.clone().header("cookie", "b=2")).await;
+    assert!(answer.header("set-cookie").is_some_and(|cookie| cookie.starts_with(&format!("token={token};"))));
+    assert_eq!(answer.result(), "in");
+    let post = |path: &str| {
+        let call = Call::post(path).json(&json!({})).header("cookie", &format!("token={token}"));
+        call.header("origin", host.url())
+    };
+    assert_eq!(connection.send(post(crate::identity_door::CHANGE)).await.code(), "auth.csrfMismatch");
+    assert_eq!(connection.send(post("/auth/logout")).await.status, 200);
+    connection.send(call).await.assert_error(401, "auth.required");
+}
+
+#[tokio::test]
 async fn without_a_lockout_guesses_are_answered() {
     let host = door().set("rate_limiting.auth.enabled=false").start().await;
     let ann = Account::of("Ann");
@@ -327,7 +364,8 @@ async fn cookies_are_written_byte_for_byte_as_the_protocol_says() {
         let sent = format!("Cookie: other=1; {name}={token}");
         for path in ["/livez", "/auth/providers", "/nothing"] {
             let request = wire::request("GET", path, &[&sent], b"");
-            assert_eq!(set(&wire::exchange(host.address(), &request).await), [cookie.clone()], "{path}");
+            let again = set(&wire::exchange(host.address(), &request).await);
+            assert_eq!(again, std::slice::from_ref(cookie), "{path}");
         }
         // Logging out takes it away.
         let request = wire::request("POST", "/auth/logout", &[&origin, &sent], b"");
@@ -382,5 +420,10 @@ async fn logging_out_takes_a_post() {
     // Whoever is not there can leave as well.
     let answer = Visitor::of(&host).log_out().await;
     assert_eq!((answer.status, answer.json()), (200, json!({ "status": "success", "result": true })));
-    assert!(answer.header("set-cookie").unwrap().starts_with("token=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0;"));
+    assert!(
+        answer
+            .header("set-cookie")
+            .unwrap()
+            .starts_with("token=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0;")
+    );
 }

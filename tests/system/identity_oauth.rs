@@ -34,7 +34,12 @@ pub(crate) fn way_back(callback: &str) -> &str {
 }
 
 /// The whole way: button, provider, back.
-pub(crate) async fn come_by(provider: &OidcProvider, visitor: &mut Visitor, path: &str, login: &str) -> Answer {
+pub(crate) async fn come_by(
+    provider: &OidcProvider,
+    visitor: &mut Visitor,
+    path: &str,
+    login: &str,
+) -> Answer {
     let location = begin(visitor, path).await;
     let callback = provider.log_in(&location, login).await;
     visitor.send(Call::get(way_back(&callback))).await
@@ -99,7 +104,8 @@ async fn a_person_of_the_provider_comes_in_with_a_cookie() {
 
     // Again: the same account; the browser's earlier session ends.
     let before = visitor.clone();
-    let answer = come_by(&provider, &mut visitor, "/auth/api/acme?return_url=%2Fsettings%3Ftab%3D2", "jane").await;
+    let answer =
+        come_by(&provider, &mut visitor, "/auth/api/acme?return_url=%2Fsettings%3Ftab%3D2", "jane").await;
     assert_eq!(answer.header("location"), Some("/settings?tab=2"));
     assert_eq!(visitor.session().await["id"], session["id"]);
     before.clone().send(Call::get(MINE)).await.assert_error(401, "auth.required");
@@ -113,7 +119,11 @@ async fn a_person_of_the_provider_comes_in_with_a_cookie() {
 #[tokio::test]
 async fn in_token_mode_the_token_is_in_the_fragment() {
     let (provider, project) = acme(door().set("session.based_token=true")).await;
-    let host = project.set("app.public_url=https://app.example.com").set("app.login_redirect_url=/home").start().await;
+    let host = project
+        .set("app.public_url=https://app.example.com")
+        .set("app.login_redirect_url=/home")
+        .start()
+        .await;
     let mut visitor = Visitor::with_mode(&host, Mode::Token);
     for (path, page) in
         [(BEGIN, "https://app.example.com/home"), ("/auth/api/acme?return_url=/inbox%23old", "/inbox")]
@@ -213,7 +223,9 @@ async fn known_providers_come_with_their_variables() {
         ("google", "https://accounts.google.com/o/oauth2/v2/auth?", "userinfo.email"),
         ("github", "https://github.com/login/oauth/authorize?", "read%3Auser"),
     ] {
-        let location = begin(&mut Visitor::of(&host), &format!("/auth/api/{name}")).await;
+        let mut visitor = Visitor::of(&host).header("x-forwarded-host", "evil.example");
+        let location = begin(&mut visitor, &format!("/auth/api/{name}")).await;
+        assert!(!location.contains("evil"), "{location}");
         assert!(location.starts_with(address), "{location}");
         assert!(location.contains(&format!("client_id={name}-id")) && location.contains(scope), "{location}");
         assert!(location.contains(&format!("%2Fauth%2Fcallback%2F{name}")), "{location}");

@@ -182,7 +182,8 @@ async fn a_header_with_the_token_is_proof_enough_in_token_mode_only() {
         let call = Call::get(MINE).header("authorization", "Bearer nonsense");
         assert_eq!(visitor.send(call).await.result(), "in");
         if accepts == "true" {
-            let call = Call::post(CHANGE).json(&json!({})).header("authorization", &format!("Bearer {token}"));
+            let call =
+                Call::post(CHANGE).json(&json!({})).header("authorization", &format!("Bearer {token}"));
             assert_csrf_refused(&cookies.send(call).await);
         }
     }
@@ -237,8 +238,16 @@ async fn only_pages_of_allowed_origins_are_talked_to() {
         (vec![format!("Origin: {own}")], Some(&*own), Some(&*own)),
         (vec![format!("Origin: {numeric}")], Some(&*numeric), Some(&*numeric)),
         (vec![format!("Referer: {referer}")], Some(&*own), Some(&*own)),
-        (vec!["Origin: https://app.example.com".into()], Some("https://app.example.com"), Some("https://app.example.com")),
-        (vec!["Origin: HTTPS://App.Example.com:443".into()], Some("https://app.example.com"), Some("https://app.example.com")),
+        (
+            vec!["Origin: https://app.example.com".into()],
+            Some("https://app.example.com"),
+            Some("https://app.example.com"),
+        ),
+        (
+            vec!["Origin: HTTPS://App.Example.com:443".into()],
+            Some("https://app.example.com"),
+            Some("https://app.example.com"),
+        ),
         (vec!["Origin: https://app.example.com:8443".into()], None, None),
         (vec!["Origin: http://app.example.com".into()], None, None),
         (vec!["Origin: https://app.example.com.evil.example".into()], None, None),
@@ -272,7 +281,8 @@ async fn only_pages_of_allowed_origins_are_talked_to() {
 
 #[tokio::test]
 async fn readiness_tells_what_the_host_stands_on() {
-    for (store, redis) in [("sqlite", json!("skipped")), ("memory", json!("skipped")), ("redis", json!(true))] {
+    for (store, redis) in [("sqlite", json!("skipped")), ("memory", json!("skipped")), ("redis", json!(true))]
+    {
         let (project, _redis) = kept_in(door(), store).await;
         let host = project.start().await;
         let answer = host.get("/readyz").await;
@@ -303,7 +313,8 @@ async fn the_reset_is_for_tests_with_the_right_token() {
         .start()
         .await;
     let forbidden = json!({ "status": "error", "errorCode": "auth.forbidden" });
-    for (host, token) in [(&unset, ""), (&unset, "let me"), (&host, ""), (&host, "let me!"), (&host, "let m")] {
+    for (host, token) in [(&unset, ""), (&unset, "let me"), (&host, ""), (&host, "let me!"), (&host, "let m")]
+    {
         let answer = host.send(reset(token)).await;
         assert_eq!((answer.status, answer.json()), (403, forbidden.clone()), "{token:?}");
     }

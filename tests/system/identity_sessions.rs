@@ -103,6 +103,22 @@ async fn two_registrations_at_once_make_one_account() {
     assert_eq!(reasons, [taken.clone(), taken.clone(), taken, json!("login.userCreated")]);
 }
 
+/// Killed in the middle of its work, as by a power cut of the process.
+#[tokio::test]
+async fn a_crash_forgets_neither_a_login_nor_a_logout() {
+    let project = door().set("backplane.store=sqlite").set("session.per_user=multiple");
+    let ann = Account::of("Ann");
+    let mut host = project.serve(&[]).await;
+    let (mut stays, mut leaves) = (Visitor::of(&host), Visitor::of(&host));
+    stays.register(&ann).await;
+    leaves.log_in(&ann).await;
+    let left = leaves.clone();
+    leaves.log_out().await;
+    host.kill().await;
+    let host = project.serve(&[]).await;
+    assert_eq!(signed_in(&[stays.at(&host), left.at(&host)]).await, [true, false]);
+}
+
 #[tokio::test]
 async fn a_session_ends_when_nobody_comes_and_lives_on_when_somebody_does() {
     let host = door().set("session.expiry=\"3s\"").set("session.per_user=multiple").start().await;

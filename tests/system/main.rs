@@ -32,6 +32,7 @@ mod identity_login;
 mod identity_oauth;
 mod identity_rules;
 mod identity_sessions;
+mod identity_stores;
 mod identity_story;
 mod identity_users;
 mod limits;

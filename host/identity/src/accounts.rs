@@ -13,7 +13,6 @@ use serde_json::{Map, Value, json};
 
 use crate::identity::Identity;
 use crate::links::Link;
-use crate::lockout::Guess;
 use crate::refusal::{BROKEN, Refusal};
 use crate::settings::Settings;
 
@@ -98,13 +97,10 @@ impl Identity {
         keep: Option<&str>,
     ) -> Result<(), AccountError> {
         let settings = self.settings();
-        let user = self.accounts().by_id(user_id).await?.ok_or_else(AccountError::not_found)?;
         settings.policy.check(new).map_err(|reason| AccountError::new(reason, 400))?;
-        if let Some(current) = current {
-            let guess = Guess { email: user.text("email").unwrap_or_default(), from: user_id };
-            self.count_guess(&settings, guess).await?;
-            self.check_password(&settings, Some(user.clone()), current).await?;
-            self.forget_guesses(&settings, guess).await;
+        match current {
+            Some(current) => self.verify_password(user_id, current).await?,
+            None => drop(self.accounts().by_id(user_id).await?.ok_or_else(AccountError::not_found)?),
         }
         let payload = json!({ "userId": user_id, "verifiedCurrent": current.is_some() });
         if let Some(stop) = self.ask("prePasswordChanged", || payload.clone()).await {
@@ -179,7 +175,7 @@ impl From<Refusal> for AccountError {
     fn from(refusal: Refusal) -> Self {
         let http_status = match (&*refusal.reason, refusal.status) {
             (BROKEN, _) => 500,
-            ("login.accountLocked", _) => 429,
+            ("login.accountLocked" | "api.rateLimitExceeded", _) => 429,
             ("login.wrongPassword", _) => 403,
             ("login.emailExists", _) => 409,
             (_, 200) => 400,

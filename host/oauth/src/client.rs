@@ -32,7 +32,7 @@ enum Server {
     /// OAuth 2 alone: its endpoints, and a reader for its profiles.
     Plain { authorization: Url, token: Url, userinfo: Url, mode: TokenMode, reader: Reader },
     /// OpenID Connect: what it says of itself.
-    Issuer { discovery: Discovery, keys: KeyCache },
+    Issuer { discovery: Box<Discovery>, keys: KeyCache },
 }
 
 impl Client {
@@ -50,7 +50,7 @@ impl Client {
         }
         let server = match &config.issuer {
             Some(issuer) => {
-                let discovery = Discovery::new(issuer, overrides(&config)?)?;
+                let discovery = Box::new(Discovery::new(issuer, overrides(&config)?)?);
                 Server::Issuer { discovery, keys: KeyCache::default() }
             }
             None => plain(&name, &config)?,

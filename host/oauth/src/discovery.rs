@@ -30,7 +30,13 @@ pub(crate) struct Discovery {
     issuer: String,
     address: Url,
     overrides: Overrides,
-    known: Mutex<Option<(Result<Arc<Document>, String>, Instant)>>,
+    known: Mutex<Option<Asked>>,
+}
+
+/// What asking brought, and when.
+struct Asked {
+    answer: Result<Arc<Document>, String>,
+    at: Instant,
 }
 
 /// What is needed of the description.
@@ -65,8 +71,8 @@ impl Discovery {
     /// The description. Several who need to ask wait for one answer.
     pub(crate) async fn document(&self, fetch: &Fetch) -> Result<Arc<Document>, String> {
         let mut known = self.known.lock().await;
-        if let Some((answer, asked)) = &*known
-            && asked.elapsed() < if answer.is_ok() { LIFE } else { FAILURE_LIFE }
+        if let Some(Asked { answer, at }) = &*known
+            && at.elapsed() < if answer.is_ok() { LIFE } else { FAILURE_LIFE }
         {
             return answer.clone();
         }
@@ -75,7 +81,7 @@ impl Discovery {
             Err(error) => Err(error.to_string()),
         };
         let answer = answer.map_err(|why| format!("the description of the issuer {}: {why}", self.issuer));
-        *known = Some((answer.clone(), Instant::now()));
+        *known = Some(Asked { answer: answer.clone(), at: Instant::now() });
         answer
     }
 

@@ -442,3 +442,93 @@ fn relative_paths_start_at_the_parent_of_the_configuration() {
         assert_eq!(t.config_dir, Path::new(config_dir));
     }
 }
+
+#[test]
+fn identity_has_the_defaults_of_the_protocol_and_reads_every_section() {
+    use luckystack_topology::{
+        AccountStrategy, BackplaneStore, OnConflict, OnStoreError, PasswordHash, RateLimitStore, SameSite,
+        SessionsPerUser,
+    };
+
+    let p = topology(&[MAIN]).project;
+    assert_eq!((p.session.based_token, p.session.expiry), (false, Duration::from_secs(604_800)));
+    assert_eq!((p.session.per_user, p.session.on_conflict), (SessionsPerUser::Single, OnConflict::RevokeOld));
+    assert_eq!((p.backplane.store, p.backplane.url.as_deref()), (None, None));
+    assert_eq!((p.http.cookie.name.as_str(), p.http.cookie.same_site), ("token", SameSite::Strict));
+    assert_eq!(p.http.test_reset_endpoint, "/_test/reset");
+    assert!(p.auth.enabled && p.auth.credentials && p.auth.allow_registration);
+    assert!(!p.auth.two_factor && !p.auth.email_code_login && !p.auth.forgot_password);
+    assert_eq!((p.auth.passwords, p.auth.bcrypt_rounds), (PasswordHash::Argon2id, 10));
+    let policy = &p.auth.password_policy;
+    assert_eq!((policy.min_length, policy.max_length, policy.forbid_common), (8, 191, true));
+    let lockout = &p.rate_limiting.auth;
+    assert_eq!((lockout.max_attempts, lockout.max_attempts_per_account), (5, 50));
+    assert_eq!(lockout.window, Duration::from_secs(900));
+    assert_eq!(p.rate_limiting.store, RateLimitStore::Memory);
+    assert_eq!(p.paths.uploads, p.paths.data.join("uploads"));
+    assert_eq!(p.uploads.formats, ["webp"]);
+    assert!(p.oauth.is_empty());
+
+    let text = r#"
+        [app]
+        public_url = "https://app.example.com/"
+        login_redirect_url = "/home"
+        [paths]
+        data = "/var/lib/app"
+        [backplane]
+        url = "rediss://cache.example.com:6380"
+        [session]
+        based_token = true
+        expiry = "1h"
+        per_user = "multiple"
+        max_concurrent_per_user = 3
+        on_conflict = "reject-new"
+        max_unknown_tokens = false
+        [http]
+        session_cookie_name = "sid"
+        session_cookie_same_site = "Lax"
+        session_cookie_secure = true
+        accept_bearer_in_cookie_mode = true
+        [auth]
+        passwords = "bcrypt"
+        provider_account_strategy = "unified"
+        [auth.password_policy]
+        min_length = 12
+        [rate_limiting]
+        store = "redis"
+        on_store_error = "deny"
+        [rate_limiting.auth]
+        enabled = false
+        [users]
+        component = "accounts"
+        [oauth.acme]
+        issuer = "https://id.acme.example"
+        client_id = "app"
+        scopes = ["openid", "email"]
+        [email]
+        from = "App <app@example.com>"
+        smtp_url = "smtps://user:secret@mail.example.com"
+        [uploads]
+        max_bytes = "1MiB"
+        formats = ["webp", "png"]
+    "#;
+    let p = topology(&[MAIN, ("presets/project.toml", text)]).project;
+    assert_eq!(p.app.public_url.as_deref(), Some("https://app.example.com"));
+    assert_eq!(p.paths.uploads, PathBuf::from("/var/lib/app/uploads"));
+    assert_eq!(p.backplane.url.as_deref(), Some("rediss://cache.example.com:6380"));
+    assert_eq!((p.session.per_user, p.session.max_concurrent_per_user), (SessionsPerUser::Multiple, Some(3)));
+    assert_eq!((p.session.on_conflict, p.session.max_unknown_tokens), (OnConflict::RejectNew, None));
+    assert_eq!((p.http.cookie.name.as_str(), p.http.cookie.secure), ("sid", Some(true)));
+    assert!(p.session.based_token && p.http.cookie.accept_bearer);
+    assert_eq!(p.auth.account_strategy, AccountStrategy::Unified);
+    assert_eq!((p.auth.passwords, p.auth.password_policy.min_length), (PasswordHash::Bcrypt, 12));
+    assert_eq!(p.rate_limiting.on_store_error, OnStoreError::Deny);
+    assert!(!p.rate_limiting.auth.enabled);
+    assert_eq!(p.users.component.as_deref(), Some("accounts"));
+    assert_eq!(p.oauth["acme"].issuer.as_deref(), Some("https://id.acme.example"));
+    assert_eq!(p.oauth["acme"].scopes.as_deref(), Some(&["openid".to_owned(), "email".to_owned()][..]));
+    assert_eq!((p.uploads.max_bytes, p.uploads.formats.len()), (1 << 20, 2));
+
+    let loaded = load(&[MAIN], &flags(&["backplane.store=memory"]));
+    assert_eq!(loaded.topology.unwrap().project.backplane.store, Some(BackplaneStore::Memory));
+}

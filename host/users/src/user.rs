@@ -17,7 +17,7 @@ pub struct User {
 }
 
 /// What a new user begins with; id and dates are the store's.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct NewUser {
     /// Trimmed and lower case.
     pub email: String,
@@ -81,5 +81,16 @@ impl User {
 impl std::fmt::Debug for User {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("User").field(&self.shown()).finish()
+    }
+}
+
+/// Nor here.
+impl std::fmt::Debug for NewUser {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewUser")
+            .field("email", &self.email)
+            .field("name", &self.name)
+            .field("provider", &self.provider)
+            .finish_non_exhaustive()
     }
 }

@@ -27,13 +27,14 @@ impl Host {
         let settings = EngineSettings { max_instances: 8, ..EngineSettings::default() };
         let runtime = Runtime::start(&settings, all(Options::default()), None).unwrap();
         let host = Host { runtime: Arc::new(runtime), live: Arc::default() };
-        host.swap(&Guest::Accounts.component(), Duration::from_secs(30)).await;
+        host.swap(&Guest::Accounts.component()).await;
         host
     }
 
     /// Loads the component anew and makes it the live one.
-    async fn swap(&self, component: &Path, deadline: Duration) {
-        let mut settings = ServiceSettings { deadline, ..ServiceSettings::default() };
+    async fn swap(&self, component: &Path) {
+        let mut settings =
+            ServiceSettings { deadline: Duration::from_secs(30), ..ServiceSettings::default() };
         settings.grants.keyvalue = Some(KeyValueGrant::default());
         let service = self.runtime.service("accounts", Arc::new(settings)).unwrap();
         let (plugin, _) =
@@ -116,18 +117,13 @@ async fn a_swap_changes_who_answers_and_keeps_what_is_kept() {
     *host.live.write() = None;
     assert!(!users.is_up().await);
     assert!(matches!(users.by_id(created.id()).await, Err(UserError::Store(_))));
-    host.swap(&Guest::Accounts.component(), Duration::from_secs(30)).await;
+    host.swap(&Guest::Accounts.component()).await;
     assert_eq!(users.by_id(created.id()).await.unwrap().unwrap(), created);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_plugin_that_is_late_or_keeps_no_accounts_is_a_failed_store() {
+async fn a_plugin_that_keeps_no_accounts_is_a_failed_store() {
     let host = Host::start().await;
-    host.swap(&Guest::Accounts.component(), Duration::ZERO).await;
-    match host.users().by_id("u1").await {
-        Err(UserError::Store(message)) => assert!(message.contains("no answer within"), "{message}"),
-        other => panic!("{other:?}"),
-    }
     let service = host.runtime.service("relay", Arc::new(ServiceSettings::default())).unwrap();
     let (relay, _) = host.runtime.load(&Guest::Relay.component(), &service).await.unwrap();
     *host.live.write() = Some(relay);

@@ -63,12 +63,9 @@ async fn decorated_functions_become_a_component_that_exports_just_what_it_needs(
     let (imports, exports) = interfaces(&bytes);
     // The interface `exports` is componentize-py's own.
     assert_eq!(exports, ["exports", "luckystack:plugin/plugin@0.1.0", "luckystack:plugin/api@0.1.0"]);
-    for asks_for_a_grant in [
-        "wasi:keyvalue",
-        "wasi:http",
-        "luckystack:plugin/accounts",
-        "luckystack:plugin/uploads",
-    ] {
+    for asks_for_a_grant in
+        ["wasi:keyvalue", "wasi:http", "luckystack:plugin/accounts", "luckystack:plugin/uploads"]
+    {
         assert!(!imports.iter().any(|name| name.starts_with(asks_for_a_grant)), "{imports:?}");
     }
 

@@ -328,7 +328,8 @@ async fn a_grant_is_asked_for_only_by_what_uses_it_and_requests_need_the_complet
              export const main = async () => {{ await updateSession({{}}); await endSession(); \
              return {{ status: 'success', result: await {call} }}; }};"
         );
-        let (imports, _) = interfaces(&build(&Sources::new().file("notes/_api/x_v1.ts", &uses)).await.unwrap().component);
+        let (imports, _) =
+            interfaces(&build(&Sources::new().file("notes/_api/x_v1.ts", &uses)).await.unwrap().component);
         let others: Vec<_> =
             ["accounts", "uploads"].into_iter().filter(|name| imports.contains(&own(name))).collect();
         assert_eq!(others, [module]);

@@ -77,8 +77,8 @@ fn span(life: Duration) -> String {
     let seconds = life.as_secs();
     let (count, unit) = match seconds {
         0..120 => (seconds.max(1), "second"),
-        120..7200 if seconds % 3600 != 0 => (seconds / 60, "minute"),
-        120..172_800 if seconds % 86_400 != 0 => (seconds / 3600, "hour"),
+        120..7200 if !seconds.is_multiple_of(3600) => (seconds / 60, "minute"),
+        120..172_800 if !seconds.is_multiple_of(86_400) => (seconds / 3600, "hour"),
         _ => (seconds / 86_400, "day"),
     };
     let plural = if count == 1 { "" } else { "s" };

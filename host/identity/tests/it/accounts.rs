@@ -88,7 +88,30 @@ async fn fields_of_the_framework_are_not_an_applications() {
     assert_eq!(code(nobody), is("account.notFound", 404));
 }
 
+#[tokio::test]
+async fn a_record_is_read_without_its_secrets() {
+    let house = Plan::new().with(on).open().await;
+    let (id, _) = house.ann().await;
+    let shown = house.identity.user(&id).await.unwrap().unwrap();
+    assert_eq!(shown["email"], ANN);
+    assert!(!["password", "totpSecret", "recoveryCodes"].iter().any(|secret| shown.contains_key(*secret)));
+    assert_eq!(house.identity.user("nobody").await.unwrap(), None);
+}
+
 // --- Passwords ---
+
+#[tokio::test]
+async fn a_password_can_be_asked_for_again() {
+    let house = Plan::new().with(on).open().await;
+    let (id, _) = house.ann().await;
+    house.identity.verify_password(&id, PASSWORD).await.unwrap();
+    assert_eq!(code(house.identity.verify_password("nobody", PASSWORD).await), is("account.notFound", 404));
+    for _ in 0..5 {
+        let wrong = house.identity.verify_password(&id, "wrong horse 1").await;
+        assert_eq!(code(wrong), is("login.wrongPassword", 403));
+    }
+    assert_eq!(code(house.identity.verify_password(&id, PASSWORD).await), is("login.accountLocked", 429));
+}
 
 #[tokio::test]
 async fn a_password_changes_with_the_right_one_and_ends_other_sessions() {

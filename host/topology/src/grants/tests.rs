@@ -89,7 +89,7 @@ fn a_grant_covers_what_it_names_and_nothing_else() {
 fn private_addresses_open_only_when_named_literally() {
     use HttpScheme::Http;
     let allows = |text: &str, host: &str, address: &str| {
-        Grants { http: vec![grant(text)], keyvalue: None }.allows_http_address(
+        Grants { http: vec![grant(text)], ..Grants::default() }.allows_http_address(
             Http,
             host,
             80,

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use futures::future::join_all;
-use luckystack_users::{SharedUsers, Sqlite, UserError, UserStore as _};
+use luckystack_users::{SharedUsers, Sqlite, UserError};
 use serde_json::{Value, json};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _};

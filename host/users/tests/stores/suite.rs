@@ -184,8 +184,8 @@ pub async fn of_many_who_register_the_same_email_one_succeeds(users: SharedUsers
 pub async fn of_many_who_register_at_different_providers_one_succeeds_if_emails_are_unique(
     users: SharedUsers,
 ) {
-    let providers = ["credentials", "google", "github", "discord"];
-    let all = join_all(providers.iter().cycle().take(12).map(|provider| {
+    const PROVIDERS: [&str; 4] = ["credentials", "google", "github", "discord"];
+    let all = join_all(PROVIDERS.into_iter().cycle().take(12).map(|provider| {
         let users = users.clone();
         tokio::spawn(async move { users.create(new_user("ada@example.com", provider), true).await })
     }))
