@@ -5,9 +5,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use luckystack_http::{HostIdentity, HostState, Readiness, Server};
+use luckystack_pipeline::{Pipeline, Prepared};
 use luckystack_sessions::Hooks;
-use luckystack_topology::Topology;
+use luckystack_topology::{ProjectConfig, Topology};
+use luckystack_users::SharedUsers;
+use luckystack_users::component::{ComponentUsers, LivePlugin};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::Level;
 
 use crate::cli::Common;
 use crate::keep::{DevOptions, Keeper};
@@ -15,7 +19,7 @@ use crate::login::{self, Ground};
 use crate::plugin_hooks::PluginHooks;
 use crate::project::Project;
 use crate::state::State;
-use crate::terminal::{complain, count, line, note, status};
+use crate::terminal::{complain, count, line, note, note_at, status};
 use crate::{banner, boot, build, stores};
 
 /// Subscribers of `preServerStop` may take this long (wire protocol §6.3).
@@ -66,11 +70,12 @@ pub(crate) async fn run(
         server = server.with_state(HostState::new(move || state.json()));
     }
     let url = server.url();
+    pipeline.use_backplane(&project.topology.project, Arc::clone(&stores.backplane));
     let hooks: Arc<dyn Hooks> = Arc::new(PluginHooks::new(pipeline.clone()));
     door.announce_to(Arc::clone(&hooks));
     let ground = Ground {
         backplane: Arc::clone(&stores.backplane),
-        users: stores.users.clone(),
+        users: stores.users.clone().or_else(|| kept_by_component(&project.topology.project, &pipeline)),
         hooks,
         may_return_to: Arc::new(server.origin_check()),
         url: url.clone(),
@@ -123,6 +128,32 @@ pub(crate) async fn run(
     drop(live);
     stores.close().await;
     Ok(true)
+}
+
+/// The accounts of a project whose configuration names a service that keeps them.
+fn kept_by_component(project: &ProjectConfig, pipeline: &Pipeline) -> Option<SharedUsers> {
+    let service = project.users.component.clone().filter(|_| project.auth.enabled)?;
+    let keeper = {
+        let (service, pipeline) = (service.clone(), pipeline.clone());
+        move || {
+            let table = pipeline.table();
+            let mut plugins = table.plugins().iter().map(Prepared::plugin);
+            let keeper =
+                plugins.find(|plugin| **plugin.service().name() == *service && plugin.manifest().user_store);
+            keeper.cloned()
+        }
+    };
+    if keeper().is_none() {
+        note_at(
+            Level::WARN,
+            format!(
+                "warning: users.component = \"{service}\": no plugin of that service keeps users (userStore in \
+                 its manifest); nobody can log in until there is one"
+            ),
+        );
+    }
+    let plugin = LivePlugin::new(service, keeper).with_functions(pipeline.functions());
+    Some(Arc::new(ComponentUsers::new(plugin)))
 }
 
 /// Signals that the host heeds.

@@ -23,7 +23,7 @@ const LARGEST: &[u8] = include_bytes!("fixtures/largest-picture.png");
 #[derive(Default)]
 struct Accounts(Mutex<Map<String, Value>>);
 
-fn unasked<T>() -> Answer<'static, T> {
+fn unasked<T: Send + 'static>() -> Answer<'static, T> {
     Box::pin(std::future::ready(Err(HandlerError::new("test.unasked", 500))))
 }
 

@@ -144,12 +144,9 @@ impl Gate {
     }
 
     /// The session cookie again, so that it lives as long as the session (§5.4): on answers to requests
-    /// that carried it, as long as the session is live.
+    /// that carried it, when the session was live.
     pub(crate) fn sliding_cookie(&self, visitor: &Visitor) -> Option<HeaderValue> {
-        let session = visitor.session.as_ref().filter(|_| visitor.by_cookie)?;
-        // It may have ended in the meantime, by this very request.
-        self.identity.as_ref()?.sessions().cached(&session.token)?;
-        self.cookies.session(&session.token)
+        self.cookies.session(&visitor.session.as_ref().filter(|_| visitor.by_cookie)?.token)
     }
 
     /// Whether what sessions and accounts are kept in answers.

@@ -110,7 +110,7 @@ impl Gate {
             input: &input,
         };
         let second_factor = route.strip_prefix("2fa").and_then(|rest| match rest {
-            "" => Some(""),
+            "" | "/" => Some(rest),
             rest => rest.strip_prefix('/'),
         });
         let is_post = call.method == Method::Post;

@@ -45,6 +45,10 @@ impl Gate {
             return INTERNAL.into();
         }
         if let Some(identity) = &self.identity {
+            if let Err(error) = identity.forget_attempts().await {
+                tracing::error!(%error, "the counters of logins could not be cleared");
+                return INTERNAL.into();
+            }
             match identity.sessions().clear().await {
                 Ok((sessions, active)) => {
                     cleared.extend(sessions.then_some("sessions"));

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use luckystack_backplane::Count;
+use luckystack_backplane::{BackplaneError, Count};
 use serde_json::json;
 
 use crate::identity::Identity;
@@ -77,6 +77,12 @@ impl Identity {
         window: Duration,
     ) -> Result<(), Refusal> {
         judge(self.store().count(&self.bucket_key(settings, bucket), window).await?, limit)
+    }
+
+    /// Forgets all counters of throttles and lockouts, for `/_test/reset` (§6.2).
+    pub async fn forget_attempts(&self) -> Result<(), BackplaneError> {
+        let prefix = format!("{}:", self.bucket_key(&self.settings(), ""));
+        self.store().clear(&prefix).await.map(|_| ())
     }
 
     /// `<project>:rate-limit:<bucket>`.

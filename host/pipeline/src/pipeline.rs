@@ -181,6 +181,11 @@ impl Pipeline {
         self.0.table.load_full()
     }
 
+    /// How functions are found, for calls that no client makes.
+    pub fn functions(&self) -> Arc<dyn FunctionResolver> {
+        Arc::clone(&self.0.functions)
+    }
+
     /// Replaces the translations.
     pub fn swap_locales(&self, locales: Locales) {
         self.0.locales.store(Arc::new(locales));

@@ -99,6 +99,12 @@ impl Postgres {
         let failed = |error: sqlx::Error| UserError::Store(fault::describe(&error, &self.address.shown));
         let mut connection = self.pool.acquire().await.map_err(failed)?;
         let table = Arc::new(schema::introspect(&mut connection).await.map_err(failed)?);
+        if table.columns.is_empty() {
+            return Err(UserError::Store(format!(
+                "{}: the table `users` is gone; restore it, or restart the host to begin with an empty one",
+                self.address.shown
+            )));
+        }
         *self.known.lock() = (Instant::now(), table.clone());
         Ok(table)
     }

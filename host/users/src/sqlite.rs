@@ -323,6 +323,19 @@ fn create(file: &Path) -> Result<(), UserError> {
 /// SQLite's messages name columns and constraints, never values.
 fn failed(file: &Path, error: &sqlx::Error) -> UserError {
     let reason = match error {
+        // SQLITE_CORRUPT and SQLITE_NOTADB, which extended codes may refine.
+        sqlx::Error::Database(error)
+            if error
+                .code()
+                .and_then(|code| code.parse::<u32>().ok())
+                .is_some_and(|code| matches!(code & 0xff, 11 | 26)) =>
+        {
+            format!(
+                "the file is damaged ({}): put a copy from a backup in its place, or move it away to begin without \
+                 accounts",
+                error.message()
+            )
+        }
         sqlx::Error::Database(error) => error.message().to_owned(),
         sqlx::Error::PoolTimedOut => {
             format!("no connection was free within {} s", PATIENCE.as_secs())

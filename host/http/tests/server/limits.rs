@@ -83,7 +83,9 @@ async fn a_body_that_is_too_large_gets_its_answer_although_the_client_still_send
     for body in [announced, chunked] {
         let mut client = server.client().await;
         client
-            .write(format!("POST /api/a/b/v1 HTTP/1.1\r\nHost: x\r\nOrigin: {origin}\r\n{CSRF}\r\n{JSON}\r\n{body}"))
+            .write(format!(
+                "POST /api/a/b/v1 HTTP/1.1\r\nHost: x\r\nOrigin: {origin}\r\n{CSRF}\r\n{JSON}\r\n{body}"
+            ))
             .await;
         let received = client.response().await.expect("an answer, not a reset");
         assert_eq!(

@@ -310,7 +310,9 @@ async fn without_login_what_changes_something_needs_the_double_submit_token() {
     let server = start(|_| ()).await;
     let origin = server.origin();
     let json = "Content-Type: application/json\r\nContent-Length: 2";
-    let post = |head: &str| format!("POST /api/a/b/v1 HTTP/1.1\r\nHost: x\r\nOrigin: {origin}\r\n{json}\r\n{head}\r\n{{}}");
+    let post = |head: &str| {
+        format!("POST /api/a/b/v1 HTTP/1.1\r\nHost: x\r\nOrigin: {origin}\r\n{json}\r\n{head}\r\n{{}}")
+    };
     for head in [
         "",
         "X-CSRF-Token: t\r\n",
@@ -343,10 +345,7 @@ async fn without_login_the_ways_in_say_so() {
     assert_eq!((callback.status, callback.text()), (404, "Auth is not enabled"));
     let logout = server.ask("POST /auth/logout", "", "").await;
     assert_eq!((logout.status, logout.json()), (200, json!({ "status": "success", "result": true })));
-    assert_eq!(
-        logout.header("set-cookie"),
-        Some("token=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0;")
-    );
+    assert_eq!(logout.header("set-cookie"), Some("token=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0;"));
     let reset = server.ask("POST /_test/reset", json, "").await;
     assert_eq!((reset.status, reset.json()["errorCode"].clone()), (404, json!("notFound")));
 }

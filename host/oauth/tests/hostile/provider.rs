@@ -39,6 +39,7 @@ pub const ACCESS_TOKEN: &str = "an-access-token";
 pub const BASE: &str = "https://app.example.com";
 
 type Change = Box<dyn Fn(&mut Value) + Send + Sync>;
+type Forge = Box<dyn Fn(&Value) -> String + Send + Sync>;
 
 /// A running provider; it ends with its test's runtime.
 pub struct Provider {
@@ -60,7 +61,7 @@ struct Script {
     signer: Signer,
     listed: Vec<Value>,
     /// Makes the token, instead of the signer.
-    forge: Option<Box<dyn Fn(&Value) -> String + Send + Sync>>,
+    forge: Option<Forge>,
     discovery: Vec<Change>,
     claims: Vec<Change>,
     userinfo: Vec<Change>,

@@ -6,7 +6,7 @@ use crate::json::tests::any_json;
 
 /// Sessions are written as JSON here.
 fn evaluate(rule: &AuthRule, session: Option<&Value>, surface: Surface) -> Result<(), AuthFailure> {
-    super::evaluate(rule, session.map(|session| session.as_object().unwrap()), surface)
+    super::evaluate(rule, session.and_then(Value::as_object), surface)
 }
 
 fn rule(rule: Value) -> AuthRule {

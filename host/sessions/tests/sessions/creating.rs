@@ -207,6 +207,46 @@ async fn a_session_that_a_hook_protects_stays_and_the_login_succeeds() {
     assert_eq!(sessions.of_user("u1").await.unwrap(), [old.token.as_str(), &new.token]);
 }
 
+/// A login that has counted the user's sessions and not ended any of them yet, and a second one that has
+/// done all that it may do meanwhile.
+async fn overlapping(stage: &Stage, first: &Sessions, second: &Sessions) -> [Option<String>; 2] {
+    let login = |sessions: &Sessions| {
+        let sessions = sessions.clone();
+        tokio::spawn(async move {
+            sessions.create(user("u1"), None).await.ok().map(|session| session.token.clone())
+        })
+    };
+    let hold = stage.hold("members");
+    let first = login(first);
+    hold.arrived().await;
+    let second = login(second);
+    // One thread, and a store that answers at once: what can be done is done by then.
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
+    hold.go();
+    [first.await.unwrap(), second.await.unwrap()]
+}
+
+#[tokio::test]
+async fn a_login_waits_for_another_of_the_same_user() {
+    for (stage, is_same_host) in [(Stage::own(), true), (Stage::shared(), true), (Stage::shared(), false)] {
+        let backplane: SharedBackplane = stage.clone();
+        let here = open(&backplane, &SessionConfig::default()).await;
+        let there = open(&backplane, &SessionConfig::default()).await;
+        let second = if is_same_host { &here } else { &there };
+        let tokens = overlapping(&stage, &here, second).await.map(Option::unwrap);
+        assert_eq!(stage.members(&user_key("u1")).await.unwrap(), [tokens[1].as_str()]);
+
+        for sessions in [&here, &there] {
+            sessions.clear().await.unwrap();
+            sessions.reconfigure(&at_most(1, OnConflict::RejectNew));
+        }
+        let tokens = overlapping(&stage, &here, second).await;
+        assert!(tokens[0].is_some() && tokens[1].is_none());
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn logins_at_once_on_two_hosts_leave_exactly_one_session() {
     let stage = Stage::shared();

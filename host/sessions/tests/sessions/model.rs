@@ -209,6 +209,9 @@ impl Story {
             Step::Clear => {
                 host.clear().await.unwrap();
                 self.truth.clear();
+                for token in &self.tokens {
+                    self.check(Some(by), token).await;
+                }
             }
         }
     }

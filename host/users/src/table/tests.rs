@@ -129,11 +129,8 @@ fn a_new_user_needs_only_the_columns_that_are_there() {
 
 #[test]
 fn a_column_with_a_value_comes_before_a_field_put_aside() {
-    let values = vec![
-        ("a".to_owned(), json!(1)),
-        ("b".to_owned(), Value::Null),
-        ("c".to_owned(), Value::Null),
-    ];
+    let values =
+        vec![("a".to_owned(), json!(1)), ("b".to_owned(), Value::Null), ("c".to_owned(), Value::Null)];
     let record = record(values, Some(r#"{ "a": 2, "b": 2, "d": 2 }"#));
     assert_eq!(record, fields(json!({ "a": 1, "b": 2, "c": null, "d": 2 })));
     for broken in ["", "[]", "{", "null"] {

@@ -135,6 +135,18 @@ async fn a_schema_of_the_url_is_where_the_table_is() {
 }
 
 #[tokio::test]
+async fn a_table_that_is_gone_is_said_to_be_and_may_come_back() {
+    let (users, database) = open().await;
+    let user = ada(&users).await;
+    database.sql("ALTER TABLE users RENAME TO put_away").await;
+    let error = users.by_id(user.id()).await.unwrap_err().to_string();
+    assert!(error.contains("is gone"), "{error}");
+    assert!(users.create(new_user("bob@example.com", "google"), true).await.is_err());
+    database.sql("ALTER TABLE put_away RENAME TO users").await;
+    assert_eq!(users.by_id(user.id()).await.unwrap(), Some(user));
+}
+
+#[tokio::test]
 async fn callers_who_give_up_keep_no_connection() {
     let (users, _database) = open().await;
     let id = ada(&users).await.id().to_owned();
