@@ -69,7 +69,7 @@ async fn a_call_that_does_not_finish_in_time_is_cut_off() {
     let running = begin(&host).await;
     host.terminate();
     assert!(host.exit().await.success());
-    assert!(host.log().contains("1 connection had not finished in time"), "{}", host.log());
+    host.wait_for_log("1 connection had not finished in time").await;
     running.abort();
 }
 

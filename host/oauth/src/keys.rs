@@ -225,7 +225,7 @@ mod tests {
     use jsonwebtoken::Algorithm;
     use serde_json::{Value, json};
 
-    use super::{Cached, Choice, Jwks, Key, LIFE, Look, REFETCH_EVERY, choose};
+    use super::{Cached, Choice, Jwks, Key, LIFE, Look, REFETCH_EVERY, choose, named};
 
     const X: &str = "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU";
     const Y: &str = "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0";
@@ -278,6 +278,16 @@ mod tests {
 
     fn found(choice: Choice) -> bool {
         matches!(choice, Choice::Found(_))
+    }
+
+    #[test]
+    fn only_algorithms_with_public_keys_have_a_name() {
+        for alg in ["none", "None", "", "HS256", "HS384", "HS512", "ES512", "ES256K", "rs256", "RS256 "] {
+            assert_eq!(named(alg), None, "{alg}");
+        }
+        for alg in ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"] {
+            assert_eq!(named(alg).map(|found| format!("{found:?}")).as_deref(), Some(alg));
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
 //! The promises of the front door, over a real store of users and the backplanes that need no server.
+#![allow(clippy::unwrap_used, reason = "helpers of tests: a failure is a failed test")]
 
 mod accounts;
 mod credentials;
