@@ -162,11 +162,14 @@ impl UploadStore for Announced {
 
     fn put(&self, upload: Upload) -> Answer<'_, ()> {
         Box::pin(async move {
+            // `<user id>.<format>` is where the session object says that an avatar is (§5.2).
+            let is_avatar = upload.name.split('.').next() == upload.user_id.as_deref();
+            let kind = if is_avatar { "avatar" } else { &*upload.service };
             let event = |name: &str| {
                 json!({
                     "userId": upload.user_id,
                     "sizeBytes": upload.data.len(),
-                    "uploadKind": upload.service,
+                    "uploadKind": kind,
                     "contentType": content_type(name),
                     "fileName": name,
                 })
