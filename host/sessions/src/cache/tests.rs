@@ -108,6 +108,11 @@ fn an_answer_from_before_an_own_write_is_not_kept() {
     cache.put(writer, &new, terms(now), now);
     cache.keep(reader, &session("t"), terms(now), now, now);
     assert!(Arc::ptr_eq(&cache.get("t", now).unwrap(), &new));
+    // Nor when what was written is not remembered any more.
+    let (reader, writer) = (cache.ticket("t"), cache.ticket("t"));
+    cache.put(writer, &new, Terms { ends: now, due: now }, now);
+    cache.keep(reader, &session("t"), terms(now), now, now);
+    assert!(cache.get("t", now).is_none());
 }
 
 #[test]

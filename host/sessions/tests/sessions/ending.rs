@@ -181,6 +181,33 @@ async fn of_several_who_end_a_session_at_once_one_tells() {
 }
 
 #[tokio::test]
+async fn of_two_hosts_that_end_a_session_at_once_one_tells() {
+    let stage = Stage::shared();
+    let backplane: SharedBackplane = stage.clone();
+    let (here, there) = (open(&backplane, &unlimited()).await, open(&backplane, &unlimited()).await);
+    let token = here.create(user("u1"), None).await.unwrap().token.clone();
+    let last = here.create(user("u1"), None).await.unwrap().token.clone();
+    let mut events = [here.events(), there.events()];
+    let hold = stage.hold("delete");
+    let ending = tokio::spawn({
+        let (here, token) = (here.clone(), token.clone());
+        async move { here.end(&token, EndReason::Logout).await.unwrap() }
+    });
+    hold.arrived().await;
+    assert!(there.end(&token, EndReason::Revoked).await.unwrap());
+    hold.go();
+    assert!(!ending.await.unwrap());
+    // Its end is the last that there is to tell.
+    assert!(there.end(&last, EndReason::Logout).await.unwrap());
+    for events in &mut events {
+        assert!(next(events).await == replaced(&token, "u1"));
+        assert!(next(events).await == logged_out(&token));
+        assert!(next(events).await == logged_out(&last));
+        assert!(waiting(events).is_empty());
+    }
+}
+
+#[tokio::test]
 async fn an_end_goes_on_when_nobody_waits_for_it() {
     let stage = Stage::own();
     let backplane: SharedBackplane = stage.clone();
