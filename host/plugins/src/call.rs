@@ -34,7 +34,6 @@ impl Transport {
 ///
 /// Made once per version of a session and shared by all its calls, so what calls keep asking of it is
 /// taken out once.
-#[derive(Debug)]
 pub struct Session {
     /// Opaque token. A secret.
     pub token: String,
@@ -47,6 +46,13 @@ pub struct Session {
     /// `language` of it, if it has one.
     pub language: Option<String>,
     fields: Map<String, Value>,
+}
+
+/// Tokens are secrets, and what a session says of its user is nobody's business in a log.
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("user_id", &self.user_id).finish_non_exhaustive()
+    }
 }
 
 impl Session {
