@@ -28,6 +28,7 @@ const RUST: &[File] = embedded!("sdk/rust":
     "macros/src/names.rs",
     "macros/src/plugin.rs",
     "macros/src/signature.rs",
+    "src/accounts.rs",
     "src/allocator.rs",
     "src/bindings.rs",
     "src/config.rs",
@@ -60,6 +61,8 @@ const RUST: &[File] = embedded!("sdk/rust":
     "src/testing.rs",
     "src/throttle.rs",
     "src/time.rs",
+    "src/uploads.rs",
+    "src/users.rs",
 );
 
 /// The manifests as they stand in the workspace, from which those of the copy are made.
