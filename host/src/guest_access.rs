@@ -38,10 +38,8 @@ impl Door {
     }
 
     fn tell(&self, hook: &'static str, payload: impl FnOnce() -> Value) {
-        if let Some(hooks) = self.hooks.get()
-            && hooks.wanted(hook)
-        {
-            hooks.tell(hook, payload());
+        if let Some(hooks) = self.hooks.get() {
+            hooks.tell_with(hook, payload);
         }
     }
 }

@@ -193,6 +193,7 @@ impl Keeper {
                         self.live.pipeline().swap_locales(boot::locales(&now.topology));
                     }
                     let waiting = needs_restart(&self.started_with, config);
+                    self.state.needs_restart(&waiting);
                     if needs_restart(&self.started_with, before) != waiting && !waiting.is_empty() {
                         let keys = waiting.join(", ");
                         note_at(
@@ -200,16 +201,15 @@ impl Keeper {
                             format!("warning: {keys}: changed, and takes effect with the next start"),
                         );
                     }
-                    self.state.needs_restart(&waiting);
                     note("swapped   configuration");
                 }
+                self.state.configuration(&now.selection.presets, &now.findings);
                 if !self.complained.is_empty() {
                     note("the configuration is right again");
                     self.complained.clear();
                 }
                 let new = now.findings.iter().filter(|finding| !self.project.findings.contains(finding));
                 print_findings(&new.cloned().collect::<Vec<_>>());
-                self.state.configuration(&now.selection.presets, &now.findings);
                 self.project = now;
             }
             Err(problem) => {
@@ -220,13 +220,14 @@ impl Keeper {
                         Vec::new()
                     }
                 };
+                // Before the words: who reads them may look at the state at once.
+                self.state.findings(&findings);
+                self.project.rediscover();
                 if findings != self.complained {
                     print_findings(&findings);
                     complain("the configuration has errors; the one before it stays");
-                    self.complained.clone_from(&findings);
+                    self.complained = findings;
                 }
-                self.state.findings(&findings);
-                self.project.rediscover();
             }
         }
     }

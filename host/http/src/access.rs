@@ -13,21 +13,12 @@ use luckystack_sessions::{Hooks, NoHooks, Read};
 use luckystack_topology::ProjectConfig;
 use serde_json::json;
 
-use crate::answer::{Answer, Canned};
+use crate::answer::{Answer, SESSIONS_UNAVAILABLE};
 use crate::cookie::{self, Cookies};
 use crate::endpoints::Stores;
 
 /// Overrides the configured mode for one login (§5.5).
 const X_SESSION_BASED_TOKEN: HeaderName = HeaderName::from_static("x-session-based-token");
-
-/// Sessions cannot be read, so nobody can be let in and nobody is taken for a stranger.
-const SESSIONS_UNAVAILABLE: Canned = Canned {
-    status: 503,
-    body: concat!(
-        r#"{"status":"error","httpStatus":503,"message":"session.unavailable","#,
-        r#""errorCode":"session.unavailable"}"#
-    ),
-};
 
 /// What a server needs to know people.
 #[derive(Clone)]
@@ -70,10 +61,17 @@ pub(crate) struct Gate {
 pub(crate) struct Visitor {
     /// The live session, if there is one.
     pub session: Option<Arc<Session>>,
-    /// The token as presented, live or not.
-    pub token: Option<String>,
+    /// The token that was presented and is nobody's.
+    unknown: Option<String>,
     /// Whether it came in the cookie.
-    pub by_cookie: bool,
+    by_cookie: bool,
+}
+
+impl Visitor {
+    /// The token as presented, live or not.
+    pub(crate) fn token(&self) -> Option<&str> {
+        self.session.as_ref().map(|session| session.token.as_str()).or(self.unknown.as_deref())
+    }
 }
 
 impl Gate {
@@ -140,7 +138,9 @@ impl Gate {
                 }
             },
         };
-        Ok(Visitor { session, token: Some(token.into_owned()), by_cookie })
+        // A live session knows its own token: nothing is copied on the way of nearly every call.
+        let unknown = session.is_none().then(|| token.into_owned());
+        Ok(Visitor { session, unknown, by_cookie })
     }
 
     /// The session cookie again, so that it lives as long as the session (§5.4): on answers to requests
@@ -161,9 +161,7 @@ impl Gate {
 
     /// Tells the subscribers of a hook.
     pub(crate) fn tell(&self, hook: &'static str, payload: impl FnOnce() -> serde_json::Value) {
-        if self.hooks.wanted(hook) {
-            self.hooks.tell(hook, payload());
-        }
+        self.hooks.tell_with(hook, payload);
     }
 }
 

@@ -53,6 +53,12 @@ envelope!(SYNC_METHOD, 405, "sync.methodNotAllowed", bare);
 envelope!(SYNC_DISABLED, 404, "sync.disabled");
 // Limits that the protocol does not know: the code of its nearest relative, or an own one.
 envelope!(BODY_TIMEOUT, 408, "server.requestTimeout");
+// Sessions cannot be read, so nobody can be let in and nobody is taken for a stranger.
+envelope!(SESSIONS_UNAVAILABLE, 503, "session.unavailable");
+
+/// The framework's own routes were asked by another method than theirs (§5.7, §6.2).
+pub(crate) const METHOD_NOT_ALLOWED: Canned =
+    Canned { status: 405, body: r#"{"status":"error","errorCode":"api.methodNotAllowed"}"# };
 
 /// A connection sent more requests a second than it may.
 pub(crate) const TOO_MANY: Canned = Canned {

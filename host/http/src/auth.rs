@@ -8,12 +8,12 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, StatusCode};
 use luckystack_identity::{AuthReply, AuthRequest, Begin, Callback, Identity};
 use luckystack_plugins::Caller;
+use luckystack_sessions::mint_token;
 use luckystack_topology::Method;
-use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::{Map, Value, json};
 
 use crate::access::{Gate, Visitor};
-use crate::answer::{Answer, Canned, INTERNAL};
+use crate::answer::{Answer, Canned, INTERNAL, METHOD_NOT_ALLOWED};
 use crate::cookie;
 use crate::path::pairs;
 
@@ -22,8 +22,6 @@ const POST: HeaderValue = HeaderValue::from_static("POST");
 /// The content type of the routes below `/auth/api` (§5.5).
 const JSON_UTF8: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 
-const WRONG_METHOD: Canned =
-    Canned { status: 405, body: r#"{"status":"error","errorCode":"api.methodNotAllowed"}"# };
 const UNAUTHENTICATED: Canned =
     Canned { status: 401, body: r#"{"status":"error","errorCode":"auth.unauthenticated"}"# };
 
@@ -62,9 +60,12 @@ impl Gate {
         let token =
             match known.filter(|token| token.len() == 64 && token.bytes().all(|b| b.is_ascii_hexdigit())) {
                 Some(known) => known.into_owned(),
-                None => match random_hex() {
-                    Some(token) => token,
-                    None => return INTERNAL.into(),
+                None => match mint_token() {
+                    Ok(token) => token,
+                    Err(error) => {
+                        tracing::error!(%error, "a CSRF token could not be made");
+                        return INTERNAL.into();
+                    }
                 },
             };
         let body = json!({ "status": "success", "csrfToken": token });
@@ -81,9 +82,9 @@ impl Gate {
 
     async fn logout(&self, call: &AuthCall<'_>) -> Answer {
         if call.method != Method::Post {
-            return Answer::from(WRONG_METHOD).with(ALLOW, POST);
+            return Answer::from(METHOD_NOT_ALLOWED).with(ALLOW, POST);
         }
-        if let (Some(identity), Some(token)) = (&self.identity, &call.visitor.token)
+        if let (Some(identity), Some(token)) = (&self.identity, call.visitor.token())
             && !identity.logout(token).await
         {
             // A hook kept the session: taking the cookie away would hide that.
@@ -106,7 +107,7 @@ impl Gate {
         let request = AuthRequest {
             ip: &call.caller.ip,
             language: &call.caller.language,
-            token: call.visitor.token.as_deref(),
+            token: call.visitor.token(),
             input: &input,
         };
         let second_factor = route.strip_prefix("2fa").and_then(|rest| match rest {
@@ -116,7 +117,7 @@ impl Gate {
         let is_post = call.method == Method::Post;
         let answer = match route {
             // By any other method a link could log its reader in, and passwords would stand in logs.
-            "credentials" if !is_post => Answer::from(WRONG_METHOD).with(ALLOW, POST),
+            "credentials" if !is_post => Answer::from(METHOD_NOT_ALLOWED).with(ALLOW, POST),
             "credentials" => self.hand_out(call, identity.credentials(request).await, true),
             _ if second_factor.is_some() || route.starts_with("email-code/") => {
                 if !is_post {
@@ -188,7 +189,7 @@ impl Gate {
         let request = AuthRequest {
             ip: &call.caller.ip,
             language: &call.caller.language,
-            token: call.visitor.token.as_deref(),
+            token: call.visitor.token(),
             input: &input,
         };
         let no_state = self.cookies.oauth_state("", self.oauth_state_life);
@@ -233,10 +234,4 @@ fn with_cookie(answer: Answer, cookie: Option<HeaderValue>) -> Answer {
         Some(cookie) => answer.with(SET_COOKIE, cookie),
         None => INTERNAL.into(),
     }
-}
-
-fn random_hex() -> Option<String> {
-    let mut bytes = [0u8; 32];
-    SystemRandom::new().fill(&mut bytes).ok()?;
-    Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -73,7 +73,7 @@ impl Dispatch for Pipeline {
     }
 
     async fn clear_rate_limits(&self) -> Result<(), String> {
-        self.clear_all_rate_limits().await.map_err(|error| error.to_string())
+        Pipeline::clear_rate_limits(self).await.map_err(|error| error.to_string())
     }
 
     fn degraded_services(&self) -> Vec<String> {

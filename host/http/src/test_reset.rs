@@ -10,14 +10,12 @@ use serde_json::json;
 use subtle::ConstantTimeEq;
 
 use crate::access::Gate;
-use crate::answer::{Answer, Canned, INTERNAL};
+use crate::answer::{Answer, Canned, INTERNAL, METHOD_NOT_ALLOWED};
 use crate::dispatch::Dispatch;
 
 const X_TEST_RESET_TOKEN: HeaderName = HeaderName::from_static("x-test-reset-token");
 
 const NOT_FOUND: Canned = Canned { status: 404, body: r#"{"status":"error","errorCode":"notFound"}"# };
-const WRONG_METHOD: Canned =
-    Canned { status: 405, body: r#"{"status":"error","errorCode":"api.methodNotAllowed"}"# };
 const FORBIDDEN: Canned = Canned { status: 403, body: r#"{"status":"error","errorCode":"auth.forbidden"}"# };
 
 impl Gate {
@@ -32,7 +30,7 @@ impl Gate {
             return NOT_FOUND.into();
         }
         if method != Method::Post {
-            return Answer::from(WRONG_METHOD).with(ALLOW, HeaderValue::from_static("POST"));
+            return Answer::from(METHOD_NOT_ALLOWED).with(ALLOW, HeaderValue::from_static("POST"));
         }
         let sent = headers.get(X_TEST_RESET_TOKEN).map(HeaderValue::as_bytes).unwrap_or_default();
         let right = self.test_reset.token.as_deref().unwrap_or_default().as_bytes();

@@ -43,11 +43,9 @@ impl Uploads {
         let missing = || Answer::text(StatusCode::NOT_FOUND, "File not found");
         let Some(id) = id(name) else { return missing() };
         let route = format!("{PREFIX}{name}");
-        if gate.hooks.wanted("preAvatarServe") {
-            let asked = json!({ "routePath": route, "fileId": id });
-            if gate.hooks.ask("preAvatarServe", asked).await.is_some() {
-                return missing();
-            }
+        let asked = || json!({ "routePath": route, "fileId": id });
+        if gate.hooks.ask_with("preAvatarServe", asked).await.is_some() {
+            return missing();
         }
         let Some(files) = self.files() else { return missing() };
         for format in &self.formats {

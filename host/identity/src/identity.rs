@@ -216,19 +216,12 @@ impl Identity {
 
     /// Asks a hook that may stop; makes the payload only for somebody.
     pub(crate) async fn ask(&self, hook: &'static str, payload: impl FnOnce() -> Value) -> Option<Stop> {
-        let hooks = &self.inner.parts.hooks;
-        if !hooks.wanted(hook) {
-            return None;
-        }
-        hooks.ask(hook, payload()).await
+        self.inner.parts.hooks.ask_with(hook, payload).await
     }
 
     /// Tells a hook that observes; makes the payload only for somebody.
     pub(crate) fn tell(&self, hook: &'static str, payload: impl FnOnce() -> Value) {
-        let hooks = &self.inner.parts.hooks;
-        if hooks.wanted(hook) {
-            hooks.tell(hook, payload());
-        }
+        self.inner.parts.hooks.tell_with(hook, payload);
     }
 
     /// The account that a login by `provider` with this e-mail means.

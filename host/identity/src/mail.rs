@@ -83,9 +83,7 @@ impl Mailer {
                 "adapter": self.adapter(),
             })
         };
-        if self.hooks.wanted("preEmailSend")
-            && let Some(stop) = self.hooks.ask("preEmailSend", payload()).await
-        {
+        if let Some(stop) = self.hooks.ask_with("preEmailSend", payload).await {
             return Err(format!("the hook preEmailSend stopped it: {}", stop.error_code));
         }
         let sent = self.deliver(message).await;

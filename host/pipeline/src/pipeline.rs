@@ -191,16 +191,11 @@ impl Pipeline {
         self.0.locales.store(Arc::new(locales));
     }
 
-    /// Forgets the rate-limit counters in memory.
-    pub fn clear_rate_limits(&self) {
-        self.0.rules.load().limits.memory().clear();
-    }
-
     /// Forgets all rate-limit counters, those that are shared with other hosts included.
     ///
     /// # Errors
     /// The backplane does not answer; what is in memory is forgotten all the same.
-    pub async fn clear_all_rate_limits(&self) -> Result<(), BackplaneError> {
+    pub async fn clear_rate_limits(&self) -> Result<(), BackplaneError> {
         let rules = self.0.rules.load_full();
         rules.limits.clear().await
     }

@@ -23,6 +23,23 @@ pub trait Hooks: Send + Sync + 'static {
     fn tell(&self, hook: &'static str, payload: Value);
 }
 
+impl dyn Hooks {
+    /// Asks a hook that may stop; makes the payload only for somebody.
+    pub async fn ask_with(&self, hook: &str, payload: impl FnOnce() -> Value) -> Option<Stop> {
+        if !self.wanted(hook) {
+            return None;
+        }
+        self.ask(hook, payload()).await
+    }
+
+    /// Tells the subscribers of a hook that only observes; makes the payload only for somebody.
+    pub fn tell_with(&self, hook: &'static str, payload: impl FnOnce() -> Value) {
+        if self.wanted(hook) {
+            self.tell(hook, payload());
+        }
+    }
+}
+
 /// Nobody subscribed to anything.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoHooks;

@@ -26,4 +26,5 @@ pub use events::SessionEvent;
 pub use hooks::{Hooks, NoHooks, Stop};
 pub use luckystack_plugins::call::Session;
 pub use outcome::{CreateError, EndReason, Read, SessionError};
+pub use record::mint_token;
 pub use sessions::{BACKLOG, Sessions};

@@ -31,7 +31,7 @@ impl Shared {
         };
         let user_id = user_id.to_owned();
         let config = self.config.load_full();
-        let token = record::mint()?;
+        let token = record::mint_token()?;
         // A login gets a CSRF token of its own, whatever came with the user.
         user.remove("csrfToken");
         record::tidy(&mut user)?;

@@ -22,7 +22,7 @@ pub(crate) fn is_token(text: &str) -> bool {
 }
 
 /// 32 random bytes in lower-case hex: a token, or a CSRF token.
-pub(crate) fn mint() -> Result<String, BackplaneError> {
+pub fn mint_token() -> Result<String, BackplaneError> {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut bytes = [0; SECRET_BYTES];
     SystemRandom::new().fill(&mut bytes).map_err(|_| BackplaneError::Unavailable {
@@ -55,7 +55,7 @@ pub(crate) fn tidy(fields: &mut Map<String, Value>) -> Result<(), BackplaneError
     }
     let has_csrf = fields.get("csrfToken").and_then(Value::as_str).is_some_and(|token| !token.is_empty());
     if !has_csrf {
-        fields.insert("csrfToken".into(), mint()?.into());
+        fields.insert("csrfToken".into(), mint_token()?.into());
     }
     Ok(())
 }
@@ -82,7 +82,7 @@ mod tests {
     use bytes::Bytes;
     use serde_json::{Map, Value, json};
 
-    use super::{MAX_TOKEN_BYTES, is_token, mint, read, shown, tidy, write};
+    use super::{MAX_TOKEN_BYTES, is_token, mint_token, read, shown, tidy, write};
 
     fn object(value: Value) -> Map<String, Value> {
         value.as_object().unwrap().clone()
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn minted_tokens_are_64_hex_digits_and_never_the_same() {
-        let (one, two) = (mint().unwrap(), mint().unwrap());
+        let (one, two) = (mint_token().unwrap(), mint_token().unwrap());
         for token in [&one, &two] {
             assert_eq!(token.len(), 64);
             assert!(token.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte)));

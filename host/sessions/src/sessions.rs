@@ -86,7 +86,7 @@ impl Sessions {
         let keys = Keys::new(project);
         let is_shared = backplane.is_shared();
         let shared = Arc::new(Shared {
-            host: record::mint()?,
+            host: record::mint_token()?,
             channel: keys.key(":session-events", ""),
             config: ArcSwap::from_pointee(config.clone()),
             cache: Cache::new(config.cache_entries, !is_shared, Instant::now()),
@@ -296,18 +296,13 @@ impl Shared {
 
     /// Asks a hook that may stop; the code for the client when it does.
     pub(crate) async fn stopped(&self, hook: &str, payload: impl FnOnce() -> Value) -> Option<String> {
-        if !self.hooks.wanted(hook) {
-            return None;
-        }
-        let Stop { error_code, .. } = self.hooks.ask(hook, payload()).await?;
+        let Stop { error_code, .. } = self.hooks.ask_with(hook, payload).await?;
         Some(if error_code.is_empty() { NO_CODE.into() } else { error_code })
     }
 
     /// Tells the subscribers of a hook that only observes.
     pub(crate) fn tell(&self, hook: &'static str, payload: impl FnOnce() -> Value) {
-        if self.hooks.wanted(hook) {
-            self.hooks.tell(hook, payload());
-        }
+        self.hooks.tell_with(hook, payload);
     }
 }
 
