@@ -11,7 +11,8 @@ use luckystack_devkit::{BuildRequest, Freshness, inject_empty, inputs};
 use luckystack_identity::Identity;
 use luckystack_live::watch::tree;
 use luckystack_live::{Builds, Change, Finished, LiveSet, Seen, Watch};
-use luckystack_topology::{Finding, Language, ProjectConfig};
+use luckystack_realtime::Realtime;
+use luckystack_topology::{Finding, Language, ProjectConfig, SocketConfig};
 use tracing::Level;
 
 use crate::board::Board;
@@ -39,6 +40,8 @@ pub(crate) struct Keeper {
     state: Arc<State>,
     /// Logins, which follow the configuration; none on a host without login.
     identity: Option<Identity>,
+    /// Sockets, which do too; none on a host without.
+    realtime: Option<Realtime>,
     dev: Option<Dev>,
     /// What was printed about a configuration that was not taken.
     complained: Vec<Finding>,
@@ -109,6 +112,7 @@ impl Keeper {
         live: Arc<LiveSet>,
         state: Arc<State>,
         identity: Option<Identity>,
+        realtime: Option<Realtime>,
         dev: Option<DevOptions>,
     ) -> anyhow::Result<Self> {
         let dev = match dev {
@@ -124,7 +128,8 @@ impl Keeper {
         state.configuration(&project.selection.presets, &project.findings);
         let started_with = project.topology.project.clone();
         let complained = Vec::new();
-        let mut keeper = Self { project, common, live, state, identity, dev, complained, started_with };
+        let mut keeper =
+            Self { project, common, live, state, identity, realtime, dev, complained, started_with };
         keeper.watch_all();
         Ok(keeper)
     }
@@ -188,6 +193,9 @@ impl Keeper {
                     self.live.pipeline().reconfigure(before, config, is_production());
                     if let Some(identity) = &self.identity {
                         identity.reconfigure(config);
+                    }
+                    if let Some(realtime) = &self.realtime {
+                        realtime.reconfigure(config);
                     }
                     if before.default_language != config.default_language {
                         self.live.pipeline().swap_locales(boot::locales(&now.topology));
@@ -425,6 +433,13 @@ fn needs_restart(before: &ProjectConfig, now: &ProjectConfig) -> Vec<&'static st
     compare("paths.uploads", before.paths.uploads == now.paths.uploads);
     compare("name", before.name == now.name);
     compare("backplane", before.backplane == now.backplane);
+    // Of sockets, what is no matter of the transport is live.
+    let transport = |project: &ProjectConfig| SocketConfig {
+        max_rooms_per_session: None,
+        location_provider_enabled: false,
+        ..project.socket.clone()
+    };
+    compare("socket", transport(before) == transport(now));
     compare("users", before.users == now.users);
     compare("oauth", before.oauth == now.oauth);
     compare("email", before.email == now.email);

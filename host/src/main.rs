@@ -4,6 +4,7 @@
 mod banner;
 mod board;
 mod boot;
+mod boot_uuid;
 mod build;
 mod check;
 mod cli;

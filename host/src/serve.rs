@@ -5,20 +5,25 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use luckystack_http::{HostIdentity, HostState, Readiness, Server};
+use luckystack_identity::Identity;
 use luckystack_pipeline::{Pipeline, Prepared};
+use luckystack_realtime::{OverRedis, Parts, Realtime};
 use luckystack_sessions::Hooks;
+use luckystack_socketio::Bus;
 use luckystack_topology::{ProjectConfig, Topology};
 use luckystack_users::SharedUsers;
 use luckystack_users::component::{ComponentUsers, LivePlugin};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::Level;
 
+use crate::boot_uuid::BootUuid;
 use crate::cli::Common;
 use crate::keep::{DevOptions, Keeper};
 use crate::login::{self, Ground};
 use crate::plugin_hooks::PluginHooks;
 use crate::project::Project;
 use crate::state::State;
+use crate::stores::Stores;
 use crate::terminal::{complain, count, line, note, note_at, status};
 use crate::{banner, boot, build, stores};
 
@@ -76,7 +81,7 @@ pub(crate) async fn run(
     let ground = Ground {
         backplane: Arc::clone(&stores.backplane),
         users: stores.users.clone().or_else(|| kept_by_component(&project.topology.project, &pipeline)),
-        hooks,
+        hooks: Arc::clone(&hooks),
         may_return_to: Arc::new(server.origin_check()),
         url: url.clone(),
     };
@@ -86,8 +91,18 @@ pub(crate) async fn run(
         door.open(identity.clone());
     }
     server = server.with_access(access);
+    let realtime = open_realtime(&project.topology.project, &pipeline, &identity, hooks, &stores).await?;
+    if let Some(realtime) = &realtime {
+        server = server.with_realtime(luckystack_http::Realtime {
+            io: realtime.io().clone(),
+            sync: realtime.sync_over_http(),
+        });
+    }
+    let _boot_uuid = BootUuid::announce(&stores.backplane, &env_key(), server.boot_uuid());
     let taken = server.taken_port();
-    let mut keeper = Keeper::new(project, common.clone(), Arc::clone(&live), state, identity, dev).await?;
+    let mut keeper =
+        Keeper::new(project, common.clone(), Arc::clone(&live), state, identity, realtime.clone(), dev)
+            .await?;
     let handle = server.serve(pipeline.clone());
     readiness.set_ready();
 
@@ -111,6 +126,10 @@ pub(crate) async fn run(
     let stopping = async {
         let hooks = pipeline.pre_server_stop("signal", STOP_HOOKS);
         let _ = tokio::time::timeout(STOP_HOOKS, hooks).await;
+        // First: a poll that hangs would keep its connection to the end of the drain.
+        if let Some(realtime) = &realtime {
+            realtime.close().await;
+        }
         handle.shutdown().await
     };
     let drained = tokio::select! {
@@ -128,6 +147,31 @@ pub(crate) async fn run(
     drop(live);
     stores.close().await;
     Ok(true)
+}
+
+/// Sockets, rooms and sync calls, unless the project wants none.
+async fn open_realtime(
+    project: &ProjectConfig,
+    pipeline: &Pipeline,
+    identity: &Option<Identity>,
+    hooks: Arc<dyn Hooks>,
+    stores: &Stores,
+) -> anyhow::Result<Option<Realtime>> {
+    if !project.socket.enabled {
+        return Ok(None);
+    }
+    let bus = match &stores.redis {
+        Some(redis) => Some(Arc::new(OverRedis(redis.bus().await?)) as Arc<dyn Bus>),
+        None => None,
+    };
+    let parts = Parts {
+        project: project.clone(),
+        pipeline: pipeline.clone(),
+        identity: identity.clone(),
+        hooks,
+        bus,
+    };
+    Ok(Some(Realtime::open(parts).await?))
 }
 
 /// The accounts of a project whose configuration names a service that keeps them.

@@ -16,6 +16,8 @@ const USERS_FILE: &str = "users.sqlite";
 /// What is open.
 pub(crate) struct Stores {
     pub(crate) backplane: SharedBackplane,
+    /// The same, where it is a Redis server: other hosts are met there.
+    pub(crate) redis: Option<Arc<Redis>>,
     /// None where a component keeps them, or on a host without login.
     pub(crate) users: Option<SharedUsers>,
     /// What they are, for people.
@@ -42,16 +44,18 @@ impl Stores {
 pub(crate) async fn open(project: &ProjectConfig) -> anyhow::Result<Stores> {
     let (backplane, users) = tokio::try_join!(open_backplane(project), open_users(project))
         .context("the host cannot keep its state")?;
-    let (backplane, kept_in) = backplane;
+    let (backplane, redis, kept_in) = backplane;
     let (users, accounts_in) = users;
     let description = match accounts_in {
         Some(accounts_in) => format!("sessions  {kept_in}\naccounts  {accounts_in}"),
         None => "accounts  none: auth.enabled = false".to_owned(),
     };
-    Ok(Stores { backplane, users, description })
+    Ok(Stores { backplane, redis, users, description })
 }
 
-async fn open_backplane(project: &ProjectConfig) -> anyhow::Result<(SharedBackplane, String)> {
+async fn open_backplane(
+    project: &ProjectConfig,
+) -> anyhow::Result<(SharedBackplane, Option<Arc<Redis>>, String)> {
     let config = &project.backplane;
     let address = config.url.clone().or_else(|| redis_address(|name| std::env::var(name).ok()));
     let store = config.store.unwrap_or(match address {
@@ -65,14 +69,16 @@ async fn open_backplane(project: &ProjectConfig) -> anyhow::Result<(SharedBackpl
     }
     Ok(match (store, address) {
         (BackplaneStore::Memory, _) => {
-            (Arc::new(Memory::new()), "in memory: a restart logs everybody out".to_owned())
+            (Arc::new(Memory::new()), None, "in memory: a restart logs everybody out".to_owned())
         }
         (BackplaneStore::Sqlite, _) => {
             let file = project.paths.data.join(BACKPLANE_FILE);
-            (Arc::new(Sqlite::open(&file).await?), shown(&file))
+            (Arc::new(Sqlite::open(&file).await?), None, shown(&file))
         }
         (BackplaneStore::Redis, Some(address)) => {
-            (Arc::new(Redis::connect(&address).await?), format!("redis at {}", without_secrets(&address)))
+            let redis = Arc::new(Redis::connect(&address).await?);
+            let kept_in = format!("redis at {}", without_secrets(&address));
+            (Arc::clone(&redis) as SharedBackplane, Some(redis), kept_in)
         }
         (BackplaneStore::Redis, None) => {
             bail!(

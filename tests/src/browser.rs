@@ -179,6 +179,64 @@ impl Page {
         }
     }
 
+    /// Where the middle of an element is.
+    pub async fn middle(&self, selector: &str) -> (f64, f64) {
+        let at = self
+            .run(&format!(
+                "(() => {{ const box = document.querySelector({}).getBoundingClientRect();
+                 return [box.x + box.width / 2, box.y + box.height / 2]; }})()",
+                json!(selector)
+            ))
+            .await;
+        (at[0].as_f64().unwrap(), at[1].as_f64().unwrap())
+    }
+
+    /// Moves the mouse from where the path begins along it; with `button`, pressed.
+    pub async fn mouse(&self, path: &[(f64, f64)], button: bool) {
+        for (x, y) in path {
+            let buttons = u8::from(button);
+            let event = json!({ "type": "mouseMoved", "x": x, "y": y, "buttons": buttons });
+            self.ask("Input.dispatchMouseEvent", event).await;
+        }
+    }
+
+    /// Presses the mouse where it is, or lets go.
+    pub async fn mouse_button(&self, (x, y): (f64, f64), down: bool) {
+        let kind = if down { "mousePressed" } else { "mouseReleased" };
+        let event = json!({ "type": kind, "x": x, "y": y, "button": "left", "clickCount": 1 });
+        self.ask("Input.dispatchMouseEvent", event).await;
+    }
+
+    /// Presses a key and lets go of it: `ArrowUp`, `Enter`, ` `.
+    pub async fn key(&self, key: &str) {
+        let text = match key {
+            "Enter" => "\r",
+            " " => " ",
+            _ => "",
+        };
+        let down = if text.is_empty() { "rawKeyDown" } else { "keyDown" };
+        let code = if key == " " { "Space" } else { key };
+        for kind in [down, "keyUp"] {
+            let event = json!({ "type": kind, "key": key, "code": code, "text": text });
+            self.ask("Input.dispatchKeyEvent", event).await;
+        }
+    }
+
+    /// Gives the page this many pixels; with `phone` as a small screen that is touched.
+    pub async fn size(&self, width: u32, height: u32, phone: bool) {
+        let scale = if phone { 2 } else { 1 };
+        let metrics =
+            json!({ "width": width, "height": height, "deviceScaleFactor": scale, "mobile": phone });
+        self.ask("Emulation.setDeviceMetricsOverride", metrics).await;
+        self.ask("Emulation.setTouchEmulationEnabled", json!({ "enabled": phone })).await;
+    }
+
+    /// The colours that the system prefers: `light` or `dark`.
+    pub async fn colours(&self, scheme: &str) {
+        let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
+        self.ask("Emulation.setEmulatedMedia", json!({ "features": features })).await;
+    }
+
     /// The text of an element.
     pub async fn text(&self, selector: &str) -> String {
         let text = self.run(&format!("document.querySelector({}).innerText", json!(selector))).await;

@@ -51,6 +51,19 @@ pub enum Act {
     EmitForever(Vec<u8>),
     /// Gives a success whose `result` is how many calls this instance has seen, up to 9.
     Count,
+    /// Sends these chunks, and gives these bytes then.
+    Say(Vec<Chunk>, Vec<u8>),
+    /// Emits this chunk until the client has gone or cancelled, and gives these bytes then.
+    UntilAborted(Vec<u8>, Vec<u8>),
+}
+
+/// A chunk, and for whom.
+#[derive(Clone, Debug)]
+pub enum Chunk {
+    /// For the caller.
+    Emit(Vec<u8>),
+    /// For the room of a sync call.
+    Broadcast(Vec<u8>),
 }
 
 /// An export of the contract.
@@ -61,6 +74,8 @@ enum Export {
     Hooks,
     Functions,
     ErrorFormatter,
+    SyncServer,
+    SyncClient,
 }
 
 /// A function that the component imports and never calls.
@@ -118,6 +133,19 @@ impl Forge {
     pub fn api(self, name: &str, act: Act) -> Forge {
         self.route(json!({ "kind": "api", "name": name, "version": 1, "method": "GET", "rateLimit": false }))
             .export(Export::Api, act)
+    }
+
+    /// Lists the sync route `name` at version 1, open to everybody, whose server half does `act`.
+    pub fn sync(self, name: &str, act: Act) -> Forge {
+        self.route(json!({ "kind": "sync-server", "name": name, "version": 1, "rateLimit": false }))
+            .export(Export::SyncServer, act)
+    }
+
+    /// Lists the client half of the sync route `name` at version 1. It gives or fails, for up to
+    /// 64 recipients at once.
+    pub fn sync_client(self, name: &str, act: Act) -> Forge {
+        self.route(json!({ "kind": "sync-client", "name": name, "version": 1 }))
+            .export(Export::SyncClient, act)
     }
 
     /// Lists a route in the manifest, whether or not anything answers it.
@@ -224,7 +252,8 @@ impl Forge {
     }
 
     fn emits(&self) -> bool {
-        self.exports.iter().any(|(_, act)| matches!(act, Act::EmitForever(_)))
+        let emits = |act: &Act| matches!(act, Act::EmitForever(_) | Act::Say(..) | Act::UntilAborted(..));
+        self.exports.iter().any(|(_, act)| emits(act))
     }
 
     /// The world of exactly what is imported and exported.
@@ -271,8 +300,14 @@ impl Forge {
         }
         if self.emits() {
             let interface = format!("luckystack:plugin/stream@{}", self.contract);
-            writeln!(imports, "(import \"{interface}\" \"emit\" (func $emit (param i32 i32) (result i32)))")
+            for function in ["emit", "broadcast"] {
+                writeln!(
+                    imports,
+                    "(import \"{interface}\" \"{function}\" (func ${function} (param i32 i32) (result i32)))"
+                )
                 .unwrap();
+            }
+            writeln!(imports, "(import \"{interface}\" \"aborted\" (func $aborted (result i32)))").unwrap();
         }
         let pages = self.initial_pages.max(data.pages());
         let (base, segment) = (data.end(), data.segment());
@@ -293,13 +328,15 @@ impl Export {
             Export::Hooks => "hooks",
             Export::Functions => "functions",
             Export::ErrorFormatter => "error-formatter",
+            Export::SyncServer => "sync-server",
+            Export::SyncClient => "sync-client",
         }
     }
 
     fn function(self) -> &'static str {
         match self {
             Export::Plugin => "describe",
-            Export::Api | Export::Functions => "call",
+            Export::Api | Export::Functions | Export::SyncServer | Export::SyncClient => "call",
             Export::Hooks => "handle",
             Export::ErrorFormatter => "format",
         }
@@ -309,7 +346,8 @@ impl Export {
     fn params(self) -> &'static str {
         match self {
             Export::Plugin => "",
-            Export::Api => "(param i32)",
+            Export::Api | Export::SyncServer => "(param i32)",
+            Export::SyncClient => "(param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)",
             Export::Hooks | Export::Functions => "(param i32 i32 i32 i32)",
             Export::ErrorFormatter => "(param i32 i32 i32 i32 i32 i32 i32 i32)",
         }

@@ -11,6 +11,8 @@ use luckystack_devkit::{BuildRequest, Event, Freshness, Language, Progress, Tool
 pub enum Guest {
     /// `tests/guests/accounts`, service `accounts`: keeps users.
     Accounts,
+    /// `tests/guests/board`, service `board`: rooms, sync handlers, streams.
+    Board,
     /// `tests/guests/hostile`, service `hostile`.
     Hostile,
     /// `tests/guests/outbound`, service `outbound`.
@@ -32,8 +34,9 @@ pub enum Guest {
 }
 
 /// All of them: they are built together, so that what they share is compiled once.
-const ALL: [Guest; 10] = [
+const ALL: [Guest; 11] = [
     Guest::Accounts,
+    Guest::Board,
     Guest::Hostile,
     Guest::Outbound,
     Guest::Relay,
@@ -50,6 +53,7 @@ impl Guest {
     pub fn service(self) -> &'static str {
         match self {
             Guest::Accounts => "accounts",
+            Guest::Board => "board",
             Guest::Hostile => "hostile",
             Guest::Outbound => "outbound",
             Guest::Relay => "relay",
@@ -64,7 +68,7 @@ impl Guest {
     /// The folder of its sources.
     pub fn sources(self) -> PathBuf {
         let below = match self {
-            Guest::Accounts | Guest::Hostile | Guest::Outbound | Guest::Relay => {
+            Guest::Accounts | Guest::Board | Guest::Hostile | Guest::Outbound | Guest::Relay => {
                 format!("tests/guests/{}", self.service())
             }
             Guest::Session => "example-plugins/_session".to_owned(),

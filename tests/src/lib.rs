@@ -14,10 +14,12 @@
 //! | [`host`] | a started host: its address, its output, its end |
 //! | [`client`] | HTTP requests and event streams |
 //! | [`wire`] | bytes that no HTTP client would send |
+//! | [`socket`] | a socket.io client |
 //! | [`visitor`] | a person at a browser, as a host sees one |
 //! | [`authenticator`] | the app on that person's telephone |
 //! | [`browser`] | a real browser, driven from outside |
 //! | [`programs`], [`redis`], [`postgres`], [`oidc`] | servers that are not ours, installed if they are missing |
+//! | [`socketio`] | pages of an app, with the stock client of socket.io |
 //! | [`load`] | ordinary load beside an attack, and what became of it |
 
 #![warn(missing_docs)]
@@ -36,16 +38,19 @@ pub mod postgres;
 pub mod programs;
 pub mod project;
 pub mod redis;
+pub mod socket;
+pub mod socketio;
 pub mod visitor;
 pub mod wire;
 
 pub use browser::{Browser, Page};
 pub use client::{Answer, Call, Connection};
-pub use forge::{Act, Forge};
+pub use forge::{Act, Chunk, Forge};
 pub use host::Host;
 pub use load::Load;
 pub use oidc::OidcProvider;
 pub use postgres::PostgresServer;
 pub use project::Project;
 pub use redis::RedisServer;
+pub use socket::Socket;
 pub use visitor::{Account, Mode, Visitor};

@@ -10,9 +10,7 @@
 //! Whoever logs in as `jane` has the subject `jane`, the verified e-mail `jane@example.com`, the name
 //! `jane of the provider` and the picture `https://pictures.example.com/jane.png`.
 
-use std::fs::{self, File};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use http::Method;
@@ -22,9 +20,8 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
 use crate::client::{Answer, Call, Connection};
-use crate::guests::{repository, target};
 use crate::host::PATIENCE;
-use crate::programs::program;
+use crate::programs::{node_program, program};
 
 /// More pages than a login has.
 const MAX_STEPS: usize = 20;
@@ -40,7 +37,7 @@ impl OidcProvider {
     /// Starts one that sends people back to these addresses alone, and waits until it listens. Installs
     /// it first if it is missing.
     pub async fn start(redirect_uris: &[&str]) -> OidcProvider {
-        let dir = tokio::task::spawn_blocking(installed).await.unwrap();
+        let dir = tokio::task::spawn_blocking(|| node_program("oidc")).await.unwrap();
         let mut child = Command::new(program("node", &[], "nodejs"))
             .arg(dir.join("server.mjs"))
             .args(redirect_uris)
@@ -221,39 +218,4 @@ fn encode(text: &str) -> String {
             b => format!("%{b:02X}"),
         })
         .collect()
-}
-
-/// The folder of the provider with its packages, installed once for all processes.
-fn installed() -> PathBuf {
-    let sources = repository().join("tests/oidc");
-    let dir = target().join("test-oidc");
-    fs::create_dir_all(&dir).unwrap();
-    let lock = File::create(dir.join(".lock")).unwrap();
-    lock.lock().unwrap();
-    let wanted = fs::read(sources.join("package.json")).unwrap();
-    // Written last: what is there is complete.
-    let marker = dir.join(".installed");
-    if fs::read(&marker).ok().as_ref() != Some(&wanted) {
-        for file in ["package.json", ".npmrc"] {
-            copy(&sources.join(file), &dir.join(file));
-        }
-        let output = std::process::Command::new(program("npm", &[], "npm"))
-            .args(["install", "--ignore-scripts", "--no-audit", "--no-fund"])
-            .current_dir(&dir)
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "npm install: {}", String::from_utf8_lossy(&output.stderr));
-        fs::write(&marker, &wanted).unwrap();
-    }
-    copy(&sources.join("server.mjs"), &dir.join("server.mjs"));
-    dir
-}
-
-/// Copies a file unless it is there already: another process may be reading it.
-fn copy(from: &Path, to: &Path) {
-    let wanted = fs::read(from).unwrap();
-    if fs::read(to).ok().as_ref() != Some(&wanted) {
-        fs::write(to, wanted).unwrap();
-    }
 }

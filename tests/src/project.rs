@@ -80,7 +80,9 @@ impl Project {
             for entry in fs::read_dir(repository().join(folder)).unwrap() {
                 let path = entry.unwrap().path();
                 // Its services are in languages whose toolchains are downloads.
-                if path.is_file() && path.file_name().is_some_and(|name| name != "languages.toml") {
+                let needs_more = ["languages.toml", "board.toml"];
+                let is_needed = |name: &std::ffi::OsStr| !needs_more.iter().any(|preset| name == *preset);
+                if path.is_file() && path.file_name().is_some_and(is_needed) {
                     fs::copy(&path, project.dir().join(folder).join(path.file_name().unwrap())).unwrap();
                 }
             }

@@ -9,6 +9,10 @@ use serde_json::{Value, json};
 
 use crate::project;
 
+mod sync;
+
+use sync::{sync_cancel, sync_halves, sync_wrong_input};
+
 /// A promise of the suite, and a check of it.
 type Case = (&'static str, for<'a> fn(&'a Host) -> std::pin::Pin<Box<dyn Future<Output = ()> + 'a>>);
 
@@ -16,7 +20,7 @@ macro_rules! cases {
     ($($name:ident),* $(,)?) => { [$((stringify!($name), |host| Box::pin($name(host)))),*] };
 }
 
-const SUITE: [Case; 18] = cases![
+const SUITE: [Case; 21] = cases![
     echo,
     typed_input,
     wrong_input_is_refused,
@@ -33,6 +37,9 @@ const SUITE: [Case; 18] = cases![
     function_provided,
     hook,
     log,
+    sync_halves,
+    sync_wrong_input,
+    sync_cancel,
     trap,
     slow_call,
 ];

@@ -125,13 +125,9 @@ async fn a_second_plugin_with_the_same_route_name_or_formatter_is_refused_and_th
 
 #[tokio::test]
 async fn a_hook_that_this_host_never_dispatches_is_allowed_and_warned_about() {
-    let forge = rogue().hook(json!({ "hook": "onSocketConnect" }), Act::Nothing);
+    let forge = rogue().hook(json!({ "hook": "preCronRun" }), Act::Nothing);
     let host = arena("").forged("rogue", "rogue.wasm", &forge).start().await;
-    assert!(
-        host.banner().contains("warning: the hook onSocketConnect is never dispatched"),
-        "{}",
-        host.banner()
-    );
+    assert!(host.banner().contains("warning: the hook preCronRun is never dispatched"), "{}", host.banner());
 }
 
 #[tokio::test]

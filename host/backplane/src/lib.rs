@@ -26,7 +26,7 @@ use futures::stream::BoxStream;
 
 pub use keys::Keys;
 pub use memory::Memory;
-pub use redis::Redis;
+pub use redis::{Redis, RedisBus};
 pub use sqlite::Sqlite;
 
 /// Future of an operation's answer.

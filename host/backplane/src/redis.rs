@@ -4,6 +4,7 @@
 //! Three connections, each of which comes back by itself: one for commands, one for messages, one for
 //! the changes of keys. While the first is down, commands fail at once.
 
+mod bus;
 mod error;
 mod link;
 mod roles;
@@ -19,6 +20,7 @@ use futures::stream::BoxStream;
 use redis::{Client, Cmd, FromRedisValue, IntoConnectionInfo as _, ProtocolVersion, RedisError, Script};
 use redis::{ScriptInvocation, cmd};
 
+pub use self::bus::RedisBus;
 use self::link::{Link, PATIENCE};
 use self::roles::{Changes, Commands, Messages};
 use crate::{Answer, Backplane, BackplaneError, Changed, Count, Living, integer, life};
@@ -31,6 +33,7 @@ const SCAN_STEP: u32 = 1000;
 /// State in a Redis server.
 pub struct Redis {
     address: String,
+    client: Client,
     commands: Link,
     messages: (Link, Arc<Messages>),
     changes: (Link, Arc<Changes>),
@@ -106,14 +109,24 @@ impl Redis {
         let (messages, changes) = (Arc::new(Messages::default()), Arc::new(Changes::default()));
         let commands = Link::open(client.clone(), Arc::new(Commands), PATIENCE).await.map_err(fail)?;
         let messages_link = Link::open(client.clone(), messages.clone(), PATIENCE).await.map_err(fail)?;
-        let changes_link = Link::open(client, changes.clone(), WATCH_PATIENCE).await.map_err(fail)?;
+        let changes_link = Link::open(client.clone(), changes.clone(), WATCH_PATIENCE).await.map_err(fail)?;
         Ok(Redis {
             address,
+            client,
             commands,
             messages: (messages_link, messages),
             changes: (changes_link, changes),
             scripts: Scripts::new(),
         })
+    }
+
+    /// Another two connections to the server, for messages between hosts.
+    ///
+    /// # Errors
+    /// As [`Redis::connect`].
+    pub async fn bus(&self) -> Result<RedisBus, BackplaneError> {
+        let opened = RedisBus::open(self.client.clone()).await;
+        opened.map_err(|error| error::of_connecting(&self.address, &error))
     }
 
     async fn command<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, BackplaneError> {

@@ -1,5 +1,5 @@
 //! `luckystack:plugin/stream`: chunks to the caller, the room or chosen sockets while a call runs
-//! (wire protocol §3.6).
+//! (wire protocol §3.6, §4.8).
 //!
 //! A chunk is spliced into an event stream or a socket frame as it is, so it is checked to be one JSON
 //! object and put on one line first. The service's bounds hold whether or not anybody listens: a guest
@@ -57,6 +57,15 @@ impl Capability for Stream {
             Box::new(async move {
                 Ok((match delivery? {
                     Some((sink, chunk)) => sink.to(&tokens, chunk).await,
+                    None => false,
+                },))
+            })
+        })?;
+        stream.func_wrap_async("to-recipient", |store, (recipient, chunk): (u32, WasmList<u8>)| {
+            let delivery = prepare(&store, &chunk);
+            Box::new(async move {
+                Ok((match delivery? {
+                    Some((sink, chunk)) => sink.to_recipient(recipient, chunk).await,
                     None => false,
                 },))
             })

@@ -41,6 +41,9 @@ impl StreamSink for Sink {
     fn to(&self, tokens: &[String], chunk: Bytes) -> SinkFuture<'_> {
         self.record(format!("to {} {}", tokens.join("+"), str::from_utf8(&chunk).unwrap()))
     }
+    fn to_recipient(&self, recipient: u32, chunk: Bytes) -> SinkFuture<'_> {
+        self.record(format!("to-recipient {recipient} {}", str::from_utf8(&chunk).unwrap()))
+    }
     fn aborted(&self) -> bool {
         self.gone.load(Ordering::Relaxed)
     }
@@ -110,6 +113,22 @@ async fn broadcast_and_to_reach_their_audience() {
     let (call, sink) = streaming();
     assert_eq!(run(&plugin, &call, "{}").await.unwrap().unwrap(), b"true");
     assert_eq!(*sink.sent.lock(), ["broadcast {}", "to t1+t2 {}"]);
+}
+
+#[tokio::test]
+async fn a_chunk_reaches_the_recipient_whose_place_was_named() {
+    let guest = r#"
+        (import "luckystack:plugin/stream@0.1.0" "to-recipient" (func $to (param i32 i32 i32) (result i32)))
+        ;; end of imports
+        (func $run (param $args i32) (param $len i32) (result i32)
+            (call $bool (call $to (i32.const 7) (local.get $args) (local.get $len))))
+    "#;
+    let host = Host::start();
+    let plugin = host.plugin("recipient", ServiceSettings::default(), guest).await;
+    let (call, sink) = streaming();
+    assert_eq!(run(&plugin, &call, "{}").await.unwrap().unwrap(), b"true");
+    assert_eq!(*sink.sent.lock(), ["to-recipient 7 {}"]);
+    assert_eq!(answer(&plugin, "{}").await, "false", "there are no recipients");
 }
 
 #[tokio::test]

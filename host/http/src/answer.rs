@@ -50,7 +50,8 @@ envelope!(PAYLOAD_TOO_LARGE, 413, "api.payloadTooLarge");
 envelope!(HANDLER_FAILED, 500, "api.invalidRequestFormat");
 envelope!(SYNC_INVALID_NAME, 400, "sync.invalidName", bare);
 envelope!(SYNC_METHOD, 405, "sync.methodNotAllowed", bare);
-envelope!(SYNC_DISABLED, 404, "sync.disabled");
+envelope!(SYNC_IO_UNAVAILABLE, 400, "sync.ioUnavailable");
+envelope!(SYNC_FAILED, 500, "sync.invalidRequestFormat", bare);
 // Limits that the protocol does not know: the code of its nearest relative, or an own one.
 envelope!(BODY_TIMEOUT, 408, "server.requestTimeout");
 // Sessions cannot be read, so nobody can be let in and nobody is taken for a stranger.

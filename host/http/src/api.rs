@@ -8,7 +8,7 @@ use http::header::{ACCEPT, CACHE_CONTROL, CONNECTION};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use luckystack_pipeline::Call;
 use luckystack_plugins::Caller;
-use luckystack_topology::{Method, Prefix};
+use luckystack_topology::{Method, Prefix, StreamConfig};
 
 use crate::answer::{API_INVALID_NAME, Answer, HANDLER_FAILED};
 use crate::body::Content;
@@ -42,9 +42,7 @@ impl<D: Dispatch> Connection<D> {
             sink: None,
         };
         let stream = &self.shared.config.stream;
-        let streaming = accepts_events(&request.parts.headers)
-            || wants_stream(request.parts.uri.query(), &stream.query_param, &stream.enabled_value);
-        if !streaming {
+        if !wants_events(request, stream) {
             // Caught here and not with the rest of the request: the protocol has an own answer for a
             // failure behind the route.
             let replied = AssertUnwindSafe(self.shared.dispatch.call(call)).catch_unwind().await;
@@ -56,13 +54,10 @@ impl<D: Dispatch> Connection<D> {
                 }
             };
         }
-        let opening = sse::open(
-            &self.shared.dispatch,
-            call,
-            &self.state,
-            &stream.connected_comment,
-            self.write_patience(),
-        );
+        let dispatch = self.shared.dispatch.clone();
+        let run = move |sink| async move { dispatch.call(Call { sink: Some(sink), ..call }).await };
+        let opening =
+            sse::open(run, HANDLER_FAILED, &self.state, &stream.connected_comment, self.write_patience());
         match opening.await {
             Opening::Stream(events) => event_stream(events, request.parts.version),
             Opening::Plain(reply) => Answer::reply(reply),
@@ -72,6 +67,12 @@ impl<D: Dispatch> Connection<D> {
             }
         }
     }
+}
+
+/// Whether the answer is to be an event stream (§3.6).
+pub(crate) fn wants_events(request: &Admitted<'_>, stream: &StreamConfig) -> bool {
+    accepts_events(&request.parts.headers)
+        || wants_stream(request.parts.uri.query(), &stream.query_param, &stream.enabled_value)
 }
 
 /// Whether `Accept` asks for an event stream: a case-insensitive substring (§3.6).
@@ -84,7 +85,7 @@ fn accepts_events(headers: &HeaderMap) -> bool {
     })
 }
 
-fn event_stream(events: EventStream, version: Version) -> Answer {
+pub(crate) fn event_stream(events: EventStream, version: Version) -> Answer {
     let mut answer = Answer::empty(StatusCode::OK)
         .with(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"))
         .with(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));

@@ -95,7 +95,7 @@ pub(crate) async fn serve<D: Dispatch>(
         async move { Ok::<_, Infallible>(connection.respond(request).await) }
     });
     let io = TokioIo::new(WatchedIo::new(socket, Arc::clone(state)));
-    let mut http = pin!(protocols.serve_connection(io, service));
+    let mut http = pin!(protocols.serve_connection_with_upgrades(io, service));
     let mut draining = false;
     poll_fn(|cx| {
         match state.poll_command(cx) {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue};
 use luckystack_topology::CookieConfig;
-use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 /// What cannot stand in a cookie value as it is (RFC 6265 §4.1.1), and the escape itself.
 const ESCAPED: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'%').add(b',').add(b';').add(b'\\');
@@ -23,12 +23,10 @@ const CSRF_LIFE: u64 = 86_400;
 
 /// The first cookie of that name with a value: percent-decoded, raw where that fails.
 pub(crate) fn read<'h>(headers: &'h HeaderMap, name: &str) -> Option<Cow<'h, str>> {
-    let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
-    lines
-        .flat_map(|line| line.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(key, value)| *key == name && !value.is_empty())
-        .map(|(_, value)| percent_decode_str(value).decode_utf8().unwrap_or(Cow::Borrowed(value)))
+    luckystack_sessions::cookie::find(
+        headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok()),
+        name,
+    )
 }
 
 /// Writes the cookies of one host.

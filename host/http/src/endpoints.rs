@@ -5,13 +5,13 @@
 
 use bytes::Bytes;
 use http::StatusCode;
+use luckystack_pipeline::request_id::uuid_text;
 use luckystack_topology::{HealthHashConfig, HealthHashMode, HttpConfig};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::answer::Answer;
-use crate::headers::uuid_text;
 use crate::readiness::Phase;
 
 /// The salt that stands for the boot uuid.

@@ -12,6 +12,7 @@ use http::header::{
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS, X_XSS_PROTECTION,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
+use luckystack_pipeline::request_id::uuid_text;
 use luckystack_topology::HttpConfig;
 
 use crate::answer::JSON;
@@ -73,22 +74,6 @@ pub(crate) fn request_id(headers: &HeaderMap) -> (Arc<str>, HeaderValue) {
 fn is_request_id(text: &str) -> bool {
     (1..=MAX_REQUEST_ID).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-}
-
-/// The text of a version 4 UUID made of these bits. Ids tell requests apart in logs and are no
-/// secret, so a fast generator, seeded once per thread, is enough.
-pub(crate) fn uuid_text(random: u128) -> [u8; 36] {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    let bits = (random & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
-    let mut text = [b'-'; 36];
-    let mut nibble = 32;
-    for (at, place) in text.iter_mut().enumerate() {
-        if !matches!(at, 8 | 13 | 18 | 23) {
-            nibble -= 1;
-            *place = HEX[(bits >> (4 * nibble)) as usize & 0xf];
-        }
-    }
-    text
 }
 
 /// The W3C trace context of a request, when it is well formed.
@@ -181,17 +166,6 @@ mod tests {
             assert_eq!(value.to_str().unwrap(), &*id);
             assert!(is_request_id(&id));
         }
-    }
-
-    #[test]
-    fn a_made_id_is_a_version_4_uuid() {
-        for random in [0, u128::MAX, fastrand::u128(..)] {
-            let text = String::from_utf8(uuid_text(random).to_vec()).unwrap();
-            let groups: Vec<usize> = text.split('-').map(str::len).collect();
-            assert_eq!(groups, [8, 4, 4, 4, 12], "{text}");
-            assert!(text[14..].starts_with('4') && text[19..].starts_with(['8', '9', 'a', 'b']), "{text}");
-        }
-        assert_eq!(&uuid_text(0), b"00000000-0000-4000-8000-000000000000");
     }
 
     #[test]

@@ -157,6 +157,15 @@ pub(crate) fn fields(
     }
 }
 
+/// A checked body as JSON text of an object.
+pub(crate) fn object(headers: &HeaderMap, body: Bytes) -> Bytes {
+    match media_type(headers) {
+        _ if body.is_empty() => Bytes::from_static(NOTHING),
+        Ok(MediaType::Form) => flat_object(pairs(&body)).into(),
+        _ => body,
+    }
+}
+
 /// Whether the query asks for streaming (§3.6).
 pub(crate) fn wants_stream(query: Option<&str>, param: &str, enabled: &str) -> bool {
     let Some(query) = query else { return false };

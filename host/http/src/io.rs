@@ -38,6 +38,11 @@ impl WatchedIo {
         Self { socket, state, shut: false, swallowed: 0 }
     }
 
+    /// The socket, which its state hears no more of.
+    pub(crate) fn into_socket(self) -> Socket {
+        self.socket
+    }
+
     fn note<T>(&self, written: &Poll<T>) {
         match written {
             Poll::Ready(_) => self.state.on_written(),

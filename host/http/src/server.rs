@@ -23,6 +23,7 @@ use crate::origin::OriginPolicy;
 use crate::rate::RequestRate;
 use crate::readiness::Readiness;
 use crate::service::{Connection, Shared};
+use crate::sockets::Realtime;
 use crate::static_files::StaticFiles;
 use crate::tls;
 use crate::uploads::Uploads;
@@ -50,6 +51,7 @@ pub struct Server {
     readiness: Arc<Readiness>,
     state: Option<HostState>,
     access: Option<Access>,
+    realtime: Option<Realtime>,
 }
 
 /// Tells the host's state as JSON text, for `/_host`.
@@ -127,6 +129,7 @@ impl Server {
             readiness,
             state: None,
             access: None,
+            realtime: None,
         })
     }
 
@@ -143,6 +146,14 @@ impl Server {
     #[must_use]
     pub fn with_access(mut self, access: Access) -> Self {
         self.access = Some(access);
+        self
+    }
+
+    /// Answers sockets and `/sync/…`. Without it there are no sockets, and sync calls are
+    /// `sync.ioUnavailable`.
+    #[must_use]
+    pub fn with_realtime(mut self, realtime: Realtime) -> Self {
+        self.realtime = Some(realtime);
         self
     }
 
@@ -226,6 +237,7 @@ impl Server {
             trust,
             gate,
             uploads,
+            realtime: self.realtime,
             config,
         });
         ServerHandle {
@@ -341,6 +353,7 @@ async fn accept<D: Dispatch>(
             shared: Arc::clone(&shared),
             state: Arc::clone(&registration.state),
             peer: peer_ip(peer),
+            secure: tls.is_some(),
             rate: shared.config.max_requests_per_second_per_connection.map(RequestRate::new),
         });
         let (tls, protocols) = (tls.clone(), Arc::clone(&protocols));

@@ -20,7 +20,7 @@ use luckystack_topology::{HttpConfig, Method as RouteMethod};
 use serde_json::json;
 
 use crate::access::{Gate, Visitor};
-use crate::answer::{Answer, INTERNAL, SYNC_DISABLED, SYNC_INVALID_NAME, SYNC_METHOD, TOO_MANY};
+use crate::answer::{Answer, INTERNAL, TOO_MANY};
 use crate::auth::AuthCall;
 use crate::body::ReplyBody;
 use crate::dispatch::Dispatch;
@@ -34,6 +34,7 @@ use crate::path::decode_path;
 use crate::rate::RequestRate;
 use crate::readiness::Readiness;
 use crate::server::HostState;
+use crate::sockets::Realtime;
 use crate::static_files::StaticFiles;
 use crate::uploads::{self, Uploads};
 
@@ -58,6 +59,7 @@ pub(crate) struct Shared<D> {
     pub trust: ProxyTrust,
     pub gate: Gate,
     pub uploads: Uploads,
+    pub realtime: Option<Realtime>,
 }
 
 /// What the requests of one connection share.
@@ -68,6 +70,8 @@ pub(crate) struct Connection<D> {
     /// The peer's address as text.
     pub peer: Arc<str>,
     pub rate: Option<RequestRate>,
+    /// Whether it is encrypted.
+    pub secure: bool,
 }
 
 /// A request that passed the gate.
@@ -83,14 +87,18 @@ impl<D: Dispatch> Connection<D> {
     pub(crate) async fn respond(self: Arc<Self>, request: Request<Incoming>) -> Response<ReplyBody> {
         let guard = self.state.begin(request.version() == Version::HTTP_2);
         let started = tracing::enabled!(tracing::Level::DEBUG).then(Instant::now);
-        let (parts, body) = request.into_parts();
         if self.rate.as_ref().is_some_and(|rate| !rate.allow()) {
-            return self.reject(parts.version, guard, Answer::from(TOO_MANY).closing());
+            return self.reject(request.version(), guard, Answer::from(TOO_MANY).closing());
         }
-        if parts.uri.path_and_query().is_some_and(|target| target.as_str().len() > MAX_TARGET) {
+        if request.uri().path_and_query().is_some_and(|target| target.as_str().len() > MAX_TARGET) {
             let answer = Answer::text(StatusCode::URI_TOO_LONG, "URI Too Long");
-            return self.reject(parts.version, guard, answer.closing());
+            return self.reject(request.version(), guard, answer.closing());
         }
+        // Sockets have their own order (Appendix A).
+        if let Some(io) = self.sockets(request.uri().path()) {
+            return self.socket(io, request, guard).await;
+        }
+        let (parts, body) = request.into_parts();
         // Steps 1 and 2.
         let Some(path) = decode_path(parts.uri.path()) else {
             return self.reject(parts.version, guard, Answer::text(StatusCode::BAD_REQUEST, "Bad Request"));
@@ -98,7 +106,7 @@ impl<D: Dispatch> Connection<D> {
         let origin = match self.shared.origins.judge(&parts.method, &path, &parts.headers) {
             Verdict::Pass(origin) => origin,
             Verdict::Refuse(refusal) => {
-                self.announce_refusal(refusal, &parts, &path);
+                self.announce_refusal(refusal, &parts.headers, &path);
                 return self.reject(parts.version, guard, Answer::text(StatusCode::FORBIDDEN, "Forbidden"));
             }
         };
@@ -217,8 +225,9 @@ impl<D: Dispatch> Connection<D> {
                 return answer;
             }
         }
-        if let Some(name) = request.path.strip_prefix("/sync/") {
-            sync(method, name)
+        if request.path.starts_with("/sync/") {
+            let body = input::object(&request.parts.headers, input);
+            self.sync(request, method, caller, body).await
         } else if let Some(files) = &shared.files {
             files.serve(request.path, &request.parts.headers).await
         } else {
@@ -297,7 +306,7 @@ impl<D: Dispatch> Connection<D> {
     }
 
     /// Address of the client.
-    fn ip(&self, headers: &HeaderMap) -> Arc<str> {
+    pub(crate) fn ip(&self, headers: &HeaderMap) -> Arc<str> {
         client_ip(self.shared.trust, headers, &self.peer)
     }
 
@@ -324,12 +333,12 @@ impl<D: Dispatch> Connection<D> {
         }
     }
 
-    fn announce_refusal(&self, refusal: Refusal, parts: &Parts, path: &str) {
-        let origin = origin::claimed_text(&parts.headers);
+    pub(crate) fn announce_refusal(&self, refusal: Refusal, headers: &HeaderMap, path: &str) {
+        let origin = origin::claimed_text(headers);
         tracing::debug!(origin, path, reason = refusal.reason(), "refused an origin");
         if self.shared.dispatch.has_hook(Hook::CorsRejected) {
-            let id = headers::request_id(&parts.headers).0;
-            let caller = self.caller(&parts.headers, &id, self.ip(&parts.headers), None);
+            let id = headers::request_id(headers).0;
+            let caller = self.caller(headers, &id, self.ip(headers), None);
             let event = CorsRejected {
                 origin: origin.unwrap_or_default().to_owned(),
                 normalized_origin: origin.and_then(origin::normalise).map(Cow::into_owned),
@@ -376,17 +385,6 @@ impl<D: Dispatch> Connection<D> {
 /// Whether the answer depends on who asks.
 fn is_personal(path: &str) -> bool {
     ["/api/", "/sync/", "/auth/"].iter().any(|prefix| path.starts_with(prefix))
-}
-
-/// `/sync/…` without a realtime layer (§1.3, §1.10).
-fn sync(method: RouteMethod, name: &str) -> Answer {
-    if name.is_empty() {
-        SYNC_INVALID_NAME.into()
-    } else if method != RouteMethod::Post {
-        SYNC_METHOD.into()
-    } else {
-        SYNC_DISABLED.into()
-    }
 }
 
 pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {

@@ -18,15 +18,14 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use luckystack_pipeline::Reply;
 use luckystack_pipeline::json::single_line;
-use luckystack_pipeline::{Call, Reply};
 use luckystack_plugins::StreamSink;
 use luckystack_plugins::call::SinkFuture;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::answer::HANDLER_FAILED;
-use crate::dispatch::Dispatch;
+use crate::answer::Canned;
 use crate::lifecycle::{ConnState, SendingMark};
 
 /// Chunks that wait for the client before `emit` does: enough that a handler and the network work at
@@ -54,6 +53,8 @@ pub(crate) struct EventStream {
     ahead: BytesMut,
     phase: Phase,
     aborted: Arc<AtomicBool>,
+    /// What is said when the host fails.
+    failed: Canned,
 }
 
 /// What the stream waits for.
@@ -78,25 +79,25 @@ struct ChannelSink {
     patience: Duration,
 }
 
-/// Starts `call` and waits until it is known how it is answered.
-pub(crate) async fn open<D: Dispatch>(
-    dispatch: &D,
-    mut call: Call,
+/// Runs a call, which is given where its chunks go, and waits until it is known how it is answered. `failed`
+/// is what the event `error` says.
+pub(crate) async fn open<F: Future<Output = Reply> + Send + 'static>(
+    run: impl FnOnce(Arc<dyn StreamSink>) -> F,
+    failed: Canned,
     state: &Arc<ConnState>,
     comment: &str,
     patience: Duration,
 ) -> Opening {
     let (sender, chunks) = mpsc::channel(WAITING_CHUNKS);
     let aborted = Arc::new(AtomicBool::new(false));
-    call.sink = Some(Arc::new(ChannelSink { chunks: sender, aborted: Arc::clone(&aborted), patience }));
-    let dispatch = dispatch.clone();
+    let call = run(Arc::new(ChannelSink { chunks: sender, aborted: Arc::clone(&aborted), patience }));
     let state = Arc::clone(state);
     let mut running = RunningCall(tokio::spawn(async move {
-        let reply = dispatch.call(call).await;
+        let reply = call.await;
         (reply, state.sending())
     }));
     // From here on the call ends when this future, or the stream made of it, is dropped.
-    let mut stream = EventStream { chunks, ahead: BytesMut::new(), phase: Phase::Over, aborted };
+    let mut stream = EventStream { chunks, ahead: BytesMut::new(), phase: Phase::Over, aborted, failed };
     let ended = tokio::select! {
         biased;
         Some(chunk) = stream.chunks.recv() => {
@@ -159,7 +160,7 @@ impl EventStream {
                 Phase::Last { _mark: mark }
             }
             Err(_) => {
-                self.push("error", HANDLER_FAILED.body.as_bytes());
+                self.push("error", self.failed.body.as_bytes());
                 Phase::Over
             }
         };

@@ -141,37 +141,62 @@ hooks! {
     PreAvatarServe = "preAvatarServe" Stops;
     /// An uploaded file was served.
     PostAvatarServe = "postAvatarServe" Observes;
+    /// A socket sent a message, before anything else looked at it.
+    PreSocketMessage = "preSocketMessage" Stops;
+    /// A sync call passed auth, receiver and limits.
+    PreSyncAuthorize = "preSyncAuthorize" Stops;
+    /// It was not stopped there.
+    PostSyncAuthorize = "postSyncAuthorize" Observes;
+    /// Before the input is validated.
+    PreSyncValidate = "preSyncValidate" Stops;
+    /// After validation, also when it failed.
+    PostSyncValidate = "postSyncValidate" Observes;
+    /// Before the server half runs.
+    PreSyncExecute = "preSyncExecute" Stops;
+    /// After the server half ran.
+    PostSyncExecute = "postSyncExecute" Observes;
+    /// Before anything is delivered.
+    PreSyncFanout = "preSyncFanout" Stops;
+    /// After all of it was.
+    PostSyncFanout = "postSyncFanout" Observes;
+    /// Before one recipient gets its frame: a stop skips it, or delivers something else to it.
+    PreSyncRecipient = "preSyncRecipient" Stops;
+    /// Before a chunk of a sync call goes out.
+    PreSyncStream = "preSyncStream" Observes;
+    /// After it went out.
+    PostSyncStream = "postSyncStream" Observes;
+    /// An API call by HTTP failed unexpectedly.
+    ApiError = "apiError" Observes;
+    /// A sync call by HTTP failed unexpectedly.
+    SyncError = "syncError" Observes;
+    /// A socket is connected.
+    OnSocketConnect = "onSocketConnect" Observes;
+    /// A socket is gone.
+    OnSocketDisconnect = "onSocketDisconnect" Observes;
+    /// Before a socket joins a room.
+    PreRoomJoin = "preRoomJoin" Stops;
+    /// It did.
+    PostRoomJoin = "postRoomJoin" Observes;
+    /// Before a socket leaves a room.
+    PreRoomLeave = "preRoomLeave" Stops;
+    /// It did.
+    PostRoomLeave = "postRoomLeave" Observes;
+    /// A session is at another place of the application.
+    OnLocationUpdate = "onLocationUpdate" Observes;
+    /// Before others hear how somebody is.
+    PrePresenceUpdate = "prePresenceUpdate" Stops;
+    /// They heard.
+    PostPresenceUpdate = "postPresenceUpdate" Observes;
+    /// A session's socket came back in time.
+    PostSocketReconnect = "postSocketReconnect" Observes;
+    /// A session's sockets did not come back in time.
+    PostDisconnectGraceExpired = "postDisconnectGraceExpired" Observes;
 }
 
 /// Hooks of the framework that need a part of it which this host does not have yet. Subscribing to
 /// one is allowed and warned about.
 const NOT_DISPATCHED: &[&str] = &[
     "postHttpRequest",
-    "preSocketMessage",
-    "preSyncAuthorize",
-    "preSyncValidate",
-    "preSyncExecute",
-    "postSyncAuthorize",
-    "postSyncValidate",
-    "postSyncExecute",
-    "preSyncFanout",
-    "postSyncFanout",
-    "preSyncRecipient",
-    "preSyncStream",
-    "postSyncStream",
-    "apiError",
-    "syncError",
-    "onSocketConnect",
-    "onSocketDisconnect",
-    "preRoomJoin",
-    "preRoomLeave",
-    "postRoomJoin",
-    "postRoomLeave",
-    "onLocationUpdate",
-    "prePresenceUpdate",
-    "postPresenceUpdate",
-    "postSocketReconnect",
-    "postDisconnectGraceExpired",
     "preProxyRequest",
     "proxyRequestGate",
     "postProxyResponse",
@@ -252,6 +277,11 @@ impl HookTable {
     /// Whether anybody subscribed. Hot: asked before a payload is made.
     pub fn any(&self, hook: Hook) -> bool {
         !self.subscriptions(hook).is_empty()
+    }
+
+    /// Whether anybody subscribed for that route.
+    pub fn wants(&self, hook: Hook, route: &str) -> bool {
+        self.subscriptions(hook).iter().any(|subscription| subscription.wants_route(route))
     }
 }
 
@@ -413,7 +443,8 @@ mod tests {
         assert_eq!(names.len(), count);
         assert_eq!(Hook::find("preApiExecute"), Known::Dispatched(Hook::PreApiExecute));
         assert_eq!(Hook::find("preLogin"), Known::Dispatched(Hook::PreLogin));
-        assert_eq!(Hook::find("preRoomJoin"), Known::NotDispatched);
+        assert_eq!(Hook::find("preRoomJoin"), Known::Dispatched(Hook::PreRoomJoin));
+        assert_eq!(Hook::find("preCronRun"), Known::NotDispatched);
         assert_eq!(Hook::find("preApiExecut"), Known::Unknown);
     }
 }

@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 pub mod auth;
+mod beside;
 pub mod call;
 pub mod envelope;
 pub mod functions;
@@ -15,14 +16,17 @@ pub mod json;
 pub mod limits;
 pub mod locale;
 pub mod pipeline;
+pub mod request_id;
 mod respond;
 mod run;
 pub mod schema;
+pub mod sync;
 pub mod table;
+mod watch;
 
 pub use call::{Call, Reply};
 pub use functions::Provider;
 pub use hooks::Hook;
 pub use luckystack_plugins::HookStop;
-pub use pipeline::{CorsRejected, Degraded, Health, HttpRequestEvent, Pipeline};
-pub use table::{Prepared, Route, Table};
+pub use pipeline::{CorsRejected, Degraded, Health, HttpRequestEvent, Pipeline, SocketMessageEvent};
+pub use table::{Prepared, Route, SyncRoute, Table};

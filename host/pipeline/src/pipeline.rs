@@ -7,37 +7,50 @@
 //! Hot: everything here but the guest's own time has a budget of 5 µs a call, guarded by the bench
 //! `pipeline`. Hooks and errors are the only stages that allocate in proportion to their payload.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use futures::FutureExt as _;
 use luckystack_backplane::{BackplaneError, SharedBackplane};
 use luckystack_plugins::{Caller, FunctionResolver, HookStop, ServiceRuntime, Transport};
-use luckystack_topology::{Prefix, ProjectConfig, RuntimeMode};
+use luckystack_topology::{Prefix, ProjectConfig, RuntimeMode, SyncConfig};
 use serde::Serialize;
 
 use crate::call::{Call, Reply};
-use crate::envelope::ErrorEnvelope;
+use crate::envelope::{ErrorEnvelope, Surface};
 use crate::functions::LiveFunctions;
 use crate::hooks::{Field, Hook, Payload};
 use crate::limits::{Limits, RateLimiter};
 use crate::locale::Locales;
 use crate::run::Run;
 use crate::table::Table;
+use crate::watch::Watch;
 
 thread_local! {
-    /// The route name of errors raised before a name was understood (§3.1).
-    static UNKNOWN_NAME: Arc<str> = Arc::from("api/unknown");
+    /// The route names of errors raised before a name was understood (§3.1).
+    static UNKNOWN_NAMES: [Arc<str>; 2] = [Arc::from("api/unknown"), Arc::from("sync/unknown")];
+}
+
+/// The route name of a call whose name was not understood.
+pub(crate) fn unknown_name(surface: Surface) -> Arc<str> {
+    UNKNOWN_NAMES.with(|[api, sync]| {
+        Arc::clone(match surface {
+            Surface::Api => api,
+            Surface::Sync => sync,
+        })
+    })
 }
 
 /// The pipeline. Cheap to clone; all clones see the same table.
 #[derive(Clone)]
-pub struct Pipeline(Arc<Inner>);
+pub struct Pipeline(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) table: Arc<ArcSwap<Table>>,
     pub(crate) locales: ArcSwap<Locales>,
-    rules: ArcSwap<Rules>,
+    pub(crate) rules: ArcSwap<Rules>,
     pub(crate) functions: Arc<dyn FunctionResolver>,
     backplane: OnceLock<SharedBackplane>,
 }
@@ -60,6 +73,7 @@ pub(crate) struct Policy {
     pub(crate) spares_loopback: bool,
     pub(crate) validates: bool,
     pub(crate) request_timeout: Option<Duration>,
+    pub(crate) sync: SyncConfig,
 }
 
 impl Policy {
@@ -72,6 +86,7 @@ impl Policy {
             spares_loopback: limits.skip_loopback_in_dev && !production,
             validates: project.validation.runtime_mode == RuntimeMode::Enforce || !production,
             request_timeout: project.api.request_timeout,
+            sync: project.sync.clone(),
         }
     }
 }
@@ -114,6 +129,17 @@ pub struct HttpRequestEvent<'a> {
     pub headers: &'a [(&'a str, &'a str)],
     /// Address of the client.
     pub ip: &'a str,
+}
+
+/// Payload of the hook `preSocketMessage`, but for what the caller says of itself.
+#[derive(Clone, Copy, Debug)]
+pub struct SocketMessageEvent<'a> {
+    /// Which kind of call it is.
+    pub channel: Surface,
+    /// The socket.
+    pub socket_id: &'a str,
+    /// The route's name as it came, when it is a string.
+    pub route_name: Option<&'a str>,
 }
 
 /// Payload of the hook `corsRejected`.
@@ -239,6 +265,28 @@ impl Pipeline {
         .await
     }
 
+    /// Runs the hook `preSocketMessage` (wire protocol §3.1 stage 2, §4.1 step 2). Without subscribers it is
+    /// one look at the table.
+    pub async fn pre_socket_message(
+        &self,
+        event: &SocketMessageEvent<'_>,
+        caller: &Caller,
+    ) -> Option<HookStop> {
+        if !self.has_hook(Hook::PreSocketMessage) {
+            return None;
+        }
+        let payload = [
+            ("channel", Field::Str(event.channel.as_str())),
+            ("socketId", Field::Str(event.socket_id)),
+            ("ip", Field::Str(&caller.ip)),
+            ("authenticated", Field::Bool(caller.session.is_some())),
+            ("routeName", Field::str_or_null(event.route_name)),
+        ];
+        let route = event.route_name.unwrap_or(Hook::PreSocketMessage.name());
+        let payload = if event.route_name.is_some() { &payload[..] } else { &payload[..4] };
+        self.free_hook(Hook::PreSocketMessage, route, caller.clone(), payload).await
+    }
+
     /// Tells the subscribers of `corsRejected`, without waiting for them.
     pub fn cors_rejected(&self, event: CorsRejected, caller: Caller) {
         if !self.has_hook(Hook::CorsRejected) {
@@ -284,7 +332,7 @@ impl Pipeline {
     }
 
     /// A hook that belongs to no call.
-    async fn free_hook(
+    pub(crate) async fn free_hook(
         &self,
         hook: Hook,
         route: &str,
@@ -316,11 +364,20 @@ impl Pipeline {
         }
     }
 
-    /// Answers one call. Never fails: what goes wrong is an error envelope.
+    /// Answers one call. Never fails: what goes wrong is an error envelope. A panic of this host is one too,
+    /// over sockets; over HTTP it goes on to the transport, after the hook `apiError`.
     ///
     /// Dropping the future means that the client went away: the guest can see it (`aborted`) and ends
     /// in the background within its deadline.
     pub async fn call(&self, call: Call) -> Reply {
+        let watch = Watch::begin(self, Surface::Api, &call.caller, &call.raw_name);
+        match AssertUnwindSafe(self.stages(call)).catch_unwind().await {
+            Ok(reply) => reply,
+            Err(panic) => watch.panicked(self, panic).await,
+        }
+    }
+
+    async fn stages(&self, call: Call) -> Reply {
         let inner = &*self.0;
         let table = inner.table.load_full();
         let rules = inner.rules.load_full();
@@ -331,7 +388,8 @@ impl Pipeline {
             inner,
             rules: &rules,
             table: &table,
-            name: UNKNOWN_NAME.with(Arc::clone),
+            surface: Surface::Api,
+            name: unknown_name(Surface::Api),
             caller,
             sink,
             input,

@@ -2,20 +2,20 @@
 //! and the hook that sees the reply as it leaves. Runs for every outcome.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use luckystack_plugins::{CallContext, HookStop, Transport};
 
 use crate::call::Reply;
-use crate::envelope::{ErrorEnvelope, RawError, status_of};
+use crate::envelope::{ErrorEnvelope, RawError, Surface, status_of};
 use crate::hooks::{Decision as HookDecision, Field, Hook};
 use crate::json::{Document, document};
 use crate::run::Run;
 use crate::table::Route;
 
-/// A hook's stop has this status unless it says another (wire protocol §1.10).
-const STOPPED: u16 = 403;
+/// A stop of an API call's hook has this status unless it says another (wire protocol §1.10).
+pub(crate) const STOPPED: u16 = 403;
 
 /// An envelope on its way out.
 pub(crate) struct Answer {
@@ -37,6 +37,19 @@ impl From<ErrorEnvelope> for Failure {
     }
 }
 
+impl Failure {
+    /// The refusal of a service whose queue is full; ours, the original has no queues.
+    pub(crate) fn busy(surface: Surface, retry_after: Duration) -> Failure {
+        let code = match surface {
+            Surface::Api => "api.serviceBusy",
+            Surface::Sync => "sync.serviceBusy",
+        };
+        let seconds = retry_after.as_secs().max(1);
+        let envelope = ErrorEnvelope::with_status(code, 503).param("seconds", seconds);
+        Failure { envelope, retry_after: Some(seconds) }
+    }
+}
+
 impl Run<'_> {
     /// An error envelope in the caller's language.
     pub(crate) fn fail(&self, failure: Failure) -> Answer {
@@ -47,6 +60,16 @@ impl Run<'_> {
             is_error: true,
             retry_after: failure.retry_after,
         }
+    }
+
+    /// The reply that a sync call's failure is: no hook sees it on its way out (§4.1).
+    pub(crate) async fn refuse(&self, failure: Failure, route: Option<&Route>) -> Reply {
+        let mut answer = self.fail(failure);
+        self.format_error(&mut answer, route).await;
+        tracing::debug!(
+            route = %self.name, status = answer.status, request_id = %self.caller.request_id, "refused"
+        );
+        answer.into()
     }
 
     /// Stages 19 to 23, for every outcome: hooks that may change the reply, the error formatter, and
@@ -65,7 +88,7 @@ impl Run<'_> {
             for hook in [Hook::PreApiRespond, Hook::TransformApiResponse] {
                 let decision = self.respond_hook(hook, &name, &answer).await;
                 if let Some(stop) = decision.stop {
-                    answer = self.fail(stopped(stop).into());
+                    answer = self.fail(stopped(stop, STOPPED).into());
                 } else if let Some(body) = decision.replaced {
                     answer.replace(body);
                 }
@@ -80,12 +103,7 @@ impl Run<'_> {
         tracing::debug!(
             route = %self.name, status = answer.status, request_id = %self.caller.request_id, "answered"
         );
-        Reply {
-            status: answer.status,
-            body: answer.body,
-            is_error: answer.is_error,
-            retry_after: answer.retry_after,
-        }
+        answer.into()
     }
 
     async fn respond_hook(&self, hook: Hook, name: &Arc<str>, answer: &Answer) -> HookDecision {
@@ -98,7 +116,7 @@ impl Run<'_> {
     }
 
     /// The route's own formatter, else the global one, else nothing (wire protocol §1.9).
-    async fn format_error(&self, answer: &mut Answer, route: Option<&Route>) {
+    pub(crate) async fn format_error(&self, answer: &mut Answer, route: Option<&Route>) {
         let own = route.filter(|route| route.formats_errors).map(Route::plugin);
         for plugin in own.into_iter().chain(self.table.formatter()) {
             let deadline = Instant::now() + plugin.service().settings().hook_deadline;
@@ -118,6 +136,17 @@ impl Run<'_> {
     }
 }
 
+impl From<Answer> for Reply {
+    fn from(answer: Answer) -> Self {
+        Reply {
+            status: answer.status,
+            body: answer.body,
+            is_error: answer.is_error,
+            retry_after: answer.retry_after,
+        }
+    }
+}
+
 impl Answer {
     /// Takes another body: its `status` says whether it is an error still, its `httpStatus` the status.
     fn replace(&mut self, body: Bytes) {
@@ -133,6 +162,7 @@ impl Answer {
     }
 }
 
-pub(crate) fn stopped(stop: HookStop) -> ErrorEnvelope {
-    RawError::from_parts::<String, Vec<u8>>(&stop.error_code, [], stop.http_status).into_envelope(STOPPED)
+/// The error that a hook's stop is, with that status unless the hook chose one.
+pub(crate) fn stopped(stop: HookStop, status: u16) -> ErrorEnvelope {
+    RawError::from_parts::<String, Vec<u8>>(&stop.error_code, [], stop.http_status).into_envelope(status)
 }

@@ -16,17 +16,16 @@ use crate::envelope::{self, ErrorEnvelope, Outcome, RawError, Surface};
 use crate::hooks::{Decision as HookDecision, Field, Hook, HookTable, Payload};
 use crate::limits::{self, Decision, Identity, Limits, RateLimiter, SharedLimiter};
 use crate::pipeline::{Inner, Rules};
-use crate::respond::{Answer, Failure, stopped};
+use crate::respond::{Answer, Failure, STOPPED, stopped};
+use crate::schema::Violation;
 use crate::table::{Route, Table};
 
-/// The refusal of a service whose queue is full; ours, the original has no queues.
-const SERVICE_BUSY: &str = "api.serviceBusy";
-
-/// One call on its way through the stages.
+/// One call on its way through the stages; those that sync calls share take its `surface` into account.
 pub(crate) struct Run<'a> {
     pub(crate) inner: &'a Inner,
     pub(crate) rules: &'a Rules,
     pub(crate) table: &'a Table,
+    pub(crate) surface: Surface,
     /// The full name once it is understood.
     pub(crate) name: Arc<str>,
     pub(crate) caller: Caller,
@@ -59,7 +58,7 @@ impl Run<'_> {
         self.table.hooks()
     }
 
-    async fn dispatch(&self, hook: Hook, payload: &Payload<'_>) -> HookDecision {
+    pub(crate) async fn dispatch(&self, hook: Hook, payload: &Payload<'_>) -> HookDecision {
         self.hooks().dispatch(hook, &self.name, &self.caller, &self.inner.functions, payload).await
     }
 
@@ -127,7 +126,7 @@ impl Run<'_> {
     }
 
     /// Route bucket, then address bucket (wire protocol §3.3).
-    async fn check_limits(&self, route: &Arc<Route>) -> Result<(), Failure> {
+    pub(crate) async fn check_limits(&self, route: &Arc<Route>) -> Result<(), Failure> {
         let policy = &self.rules.policy;
         if !policy.limits_enabled {
             return Ok(());
@@ -137,7 +136,33 @@ impl Run<'_> {
             Limits::Memory(limiter) => self.count(limiter, route, route_limit),
             Limits::Shared(limiter) => self.count_shared(limiter, route, route_limit).await,
         };
-        let Some(Exceeded { scope, key, limit, seconds, count }) = exceeded else { return Ok(()) };
+        match exceeded {
+            Some(exceeded) => Err(self.exceeded(exceeded, &route.full).await),
+            None => Ok(()),
+        }
+    }
+
+    /// The bucket of the caller's address alone, for what has no route.
+    pub(crate) async fn check_address(&self) -> Result<(), Failure> {
+        if !self.rules.policy.limits_enabled {
+            return Ok(());
+        }
+        let limit = self.address_limit();
+        let mut buffer = String::new();
+        let key = limits::address_key(&mut buffer, &self.caller.ip, self.surface);
+        let decision = match &self.rules.limits {
+            Limits::Memory(limiter) => limiter.check(key, limit, Instant::now()),
+            Limits::Shared(limiter) => limiter.check(key, limit).await,
+        };
+        match Exceeded::of(decision, "ip", key, limit) {
+            Some(exceeded) => Err(self.exceeded(exceeded, &self.name).await),
+            None => Ok(()),
+        }
+    }
+
+    /// Tells of a full bucket.
+    async fn exceeded(&self, exceeded: Exceeded, route: &str) -> Failure {
+        let Exceeded { scope, key, limit, seconds, count } = exceeded;
         if self.hooks().any(Hook::RateLimitExceeded) {
             let window = u64::try_from(self.rules.limits.memory().window().as_millis()).unwrap_or(u64::MAX);
             let user = self.caller.session.as_ref().map(|session| session.user_id.as_str());
@@ -147,13 +172,17 @@ impl Run<'_> {
                 ("limit", Field::Num(limit.into())),
                 ("windowMs", Field::Num(window)),
                 ("count", Field::Num(count.into())),
-                ("route", Field::Str(&route.full)),
+                ("route", Field::Str(route)),
                 ("ip", Field::Str(&self.caller.ip)),
                 ("userId", Field::str_or_null(user)),
             ];
             self.dispatch(Hook::RateLimitExceeded, &payload).await;
         }
-        Err(ErrorEnvelope::new(envelope::api::RATE_LIMIT_EXCEEDED).param("seconds", seconds).into())
+        let code = match self.surface {
+            Surface::Api => envelope::api::RATE_LIMIT_EXCEEDED,
+            Surface::Sync => envelope::sync::RATE_LIMIT_EXCEEDED,
+        };
+        ErrorEnvelope::new(code).param("seconds", seconds).into()
     }
 
     /// Counts the call in both buckets; what was exceeded, if anything.
@@ -164,13 +193,13 @@ impl Run<'_> {
         }
         let now = Instant::now();
         KEY.with_borrow_mut(|buffer| {
-            let key = limits::route_key(buffer, self.identity(), Surface::Api, &route.full);
+            let key = limits::route_key(buffer, self.identity(), self.surface, &route.full);
             let decision = limiter.check(key, route_limit, now);
             if let Some(exceeded) = Exceeded::of(decision, "route", key, route_limit) {
                 return Some(exceeded);
             }
             let limit = self.address_limit();
-            let key = limits::address_key(buffer, &self.caller.ip, Surface::Api);
+            let key = limits::address_key(buffer, &self.caller.ip, self.surface);
             Exceeded::of(limiter.check(key, limit, now), "ip", key, limit)
         })
     }
@@ -183,13 +212,13 @@ impl Run<'_> {
         route_limit: u32,
     ) -> Option<Exceeded> {
         let mut buffer = String::new();
-        let key = limits::route_key(&mut buffer, self.identity(), Surface::Api, &route.full);
+        let key = limits::route_key(&mut buffer, self.identity(), self.surface, &route.full);
         let decision = limiter.check(key, route_limit).await;
         if let Some(exceeded) = Exceeded::of(decision, "route", key, route_limit) {
             return Some(exceeded);
         }
         let limit = self.address_limit();
-        let key = limits::address_key(&mut buffer, &self.caller.ip, Surface::Api);
+        let key = limits::address_key(&mut buffer, &self.caller.ip, self.surface);
         Exceeded::of(limiter.check(key, limit).await, "ip", key, limit)
     }
 
@@ -219,26 +248,27 @@ impl Run<'_> {
         if self.hooks().any(Hook::PreApiValidate) {
             self.dispatch(Hook::PreApiValidate, &call_payload).await;
         }
-        let checked = match &route.validator {
-            Some(validator) if self.rules.policy.validates => validator.check(&self.input),
-            Some(_) | None => Ok(()),
-        };
-        if let Err(violation) = &checked {
-            // The detail is for the log; the caller gets the bare code (§3.5).
-            tracing::info!(route = %route.full, request_id = %self.caller.request_id, %violation, "invalid input");
-        }
+        let checked = self.check_input(route);
         if self.hooks().any(Hook::PostApiValidate) {
-            let outcome = match &checked {
-                Ok(()) => r#"{"status":"success"}"#.to_owned(),
-                Err(violation) => {
-                    serde_json::json!({"status": "error", "message": violation.to_string()}).to_string()
-                }
-            };
+            let outcome = validation_json(&checked);
             let mut payload = call_payload.to_vec();
             payload.push(("validation", Field::Json(outcome.as_bytes())));
             self.dispatch(Hook::PostApiValidate, &payload).await;
         }
         checked.map_err(|_| ErrorEnvelope::new(envelope::api::INVALID_INPUT_TYPE).into())
+    }
+
+    /// The input against the route's schema. The detail goes to the log; the caller gets a bare code
+    /// (§3.5).
+    pub(crate) fn check_input(&self, route: &Route) -> Result<(), Violation> {
+        let checked = match &route.validator {
+            Some(validator) if self.rules.policy.validates => validator.check(&self.input),
+            Some(_) | None => Ok(()),
+        };
+        if let Err(violation) = &checked {
+            tracing::info!(route = %route.full, request_id = %self.caller.request_id, %violation, "invalid input");
+        }
+        checked
     }
 
     async fn pre_execute(&self, route: &Arc<Route>) -> Result<(), Failure> {
@@ -252,7 +282,7 @@ impl Run<'_> {
             ("transport", Field::Str(self.caller.transport.as_str())),
         ];
         let decision = self.dispatch(Hook::PreApiExecute, &payload).await;
-        decision.stop.map_or(Ok(()), |stop| Err(stopped(stop).into()))
+        decision.stop.map_or(Ok(()), |stop| Err(stopped(stop, STOPPED).into()))
     }
 
     /// The handler, its post-hook, and the envelope of what it returned (stages 16 to 18).
@@ -302,9 +332,7 @@ impl Run<'_> {
                 return Executed::TimedOut(ErrorEnvelope::new(envelope::api::TIMEOUT).into());
             }
             Err(CallError::Saturated { retry_after, .. }) => {
-                let seconds = retry_after.as_secs().max(1);
-                let envelope = ErrorEnvelope::with_status(SERVICE_BUSY, 503).param("seconds", seconds);
-                return Executed::Failed(Failure { envelope, retry_after: Some(seconds) });
+                return Executed::Failed(Failure::busy(self.surface, retry_after));
             }
             Err(CallError::Trap(_) | CallError::OutputTooLarge { .. } | CallError::NotExported(_)) => {
                 return Executed::Failed(ErrorEnvelope::new(envelope::api::INTERNAL_SERVER_ERROR).into());
@@ -340,6 +368,16 @@ enum Executed {
     Answered { body: Bytes, status: u16 },
     Failed(Failure),
     TimedOut(Failure),
+}
+
+/// `validation` in the payload of the hooks after it.
+pub(crate) fn validation_json(checked: &Result<(), Violation>) -> String {
+    match checked {
+        Ok(()) => r#"{"status":"success"}"#.to_owned(),
+        Err(violation) => {
+            serde_json::json!({"status": "error", "message": violation.to_string()}).to_string()
+        }
+    }
 }
 
 fn is_loopback(ip: &str) -> bool {

@@ -47,6 +47,15 @@ impl Route {
     }
 }
 
+/// A sync route: its server half, and its client half if it has one.
+#[derive(Debug)]
+pub struct SyncRoute {
+    /// Says who may call, what is valid, and answers once.
+    pub server: Arc<Route>,
+    /// Says what each recipient sees; possibly in another plugin of the service.
+    pub client: Option<Arc<Route>>,
+}
+
 /// A plugin whose manifest was checked to the last schema: ready to go into a table.
 #[derive(Clone, Debug)]
 pub struct Prepared {
@@ -152,6 +161,7 @@ fn prepare_route(plugin: &Arc<Plugin>, route: &RouteManifest) -> Result<Route, M
 #[derive(Debug, Default)]
 pub struct Table {
     routes: HashMap<Arc<str>, Arc<Route>>,
+    syncs: HashMap<Arc<str>, Arc<SyncRoute>>,
     hooks: HookTable,
     functions: FunctionTable,
     formatter: Option<Arc<Plugin>>,
@@ -171,12 +181,13 @@ impl Table {
     ) -> (Table, Vec<LoadError>) {
         let mut table = Table { services, elsewhere, ..Table::default() };
         let mut refused = Vec::new();
-        let mut halves: BTreeMap<(Arc<str>, RouteKind), Arc<Plugin>> = BTreeMap::new();
+        let mut halves: BTreeMap<(Arc<str>, RouteKind), Arc<Route>> = BTreeMap::new();
         for plugin in plugins {
             let taken = plugin.routes.iter().find_map(|route| {
                 halves.get(&(Arc::clone(&route.full), route.kind)).map(|owner| {
+                    let file = owner.plugin.file().display();
                     (
-                        format!("the route {} is already served by {}", route.full, owner.file().display()),
+                        format!("the route {} is already served by {file}", route.full),
                         "remove one of the two, or give the route another name or version",
                     )
                 })
@@ -212,7 +223,7 @@ impl Table {
                 continue;
             }
             for route in &plugin.routes {
-                halves.insert((Arc::clone(&route.full), route.kind), Arc::clone(&plugin.plugin));
+                halves.insert((Arc::clone(&route.full), route.kind), Arc::clone(route));
                 if route.kind == RouteKind::Api {
                     table.routes.insert(Arc::clone(&route.full), Arc::clone(route));
                 }
@@ -221,6 +232,13 @@ impl Table {
                 table.formatter = Some(Arc::clone(&plugin.plugin));
             }
             table.plugins.push(plugin);
+        }
+        for ((full, kind), server) in &halves {
+            if *kind == RouteKind::SyncServer {
+                let client = halves.get(&(Arc::clone(full), RouteKind::SyncClient)).map(Arc::clone);
+                let route = SyncRoute { server: Arc::clone(server), client };
+                table.syncs.insert(Arc::clone(full), Arc::new(route));
+            }
         }
         table.hooks = HookTable::new(table.plugins.iter().flat_map(|plugin| plugin.subscriptions.clone()));
         let all: Vec<_> = table.plugins.iter().map(|plugin| Arc::clone(&plugin.plugin)).collect();
@@ -236,6 +254,16 @@ impl Table {
     /// All API routes, in no order.
     pub fn routes(&self) -> impl Iterator<Item = &Arc<Route>> {
         self.routes.values()
+    }
+
+    /// The sync route of that full name; none for a client half alone.
+    pub fn sync_route(&self, full: &str) -> Option<&Arc<SyncRoute>> {
+        self.syncs.get(full)
+    }
+
+    /// All sync routes, in no order.
+    pub fn sync_routes(&self) -> impl Iterator<Item = &Arc<SyncRoute>> {
+        self.syncs.values()
     }
 
     /// Hook subscriptions.

@@ -110,8 +110,51 @@ pub trait StreamSink: Send + Sync {
     fn to(&self, _tokens: &[String], _chunk: Bytes) -> SinkFuture<'_> {
         Box::pin(std::future::ready(false))
     }
+    /// To one recipient of the batch that the client half of a sync call serves, counted from 0; nobody
+    /// for other calls.
+    fn to_recipient(&self, _recipient: u32, _chunk: Bytes) -> SinkFuture<'_> {
+        Box::pin(std::future::ready(false))
+    }
     /// Whether the client cancelled or went away.
     fn aborted(&self) -> bool;
+}
+
+/// One receiver of a fanout; WIT `types.recipient`. Cheap to clone.
+#[derive(Clone)]
+pub struct SyncRecipient {
+    /// Its session token, if it has one. A secret.
+    pub token: Option<Arc<str>>,
+    /// Language chosen for it.
+    pub language: Arc<str>,
+}
+
+/// What the client half of a sync handler is asked: the same event for several recipients.
+#[derive(Clone)]
+pub struct SyncBatch {
+    /// The receiver that the caller named.
+    pub room: Arc<str>,
+    /// The input: JSON text of an object.
+    pub input: Bytes,
+    /// What the server half gave, or a hook in its place: JSON text.
+    pub server_output: Bytes,
+    /// Who receives it; one answer for each, in their order.
+    pub recipients: Vec<SyncRecipient>,
+}
+
+impl std::fmt::Debug for SyncRecipient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SyncRecipient")
+            .field("signed_in", &self.token.is_some())
+            .field("language", &self.language)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What is in a room is not for the log.
+impl std::fmt::Debug for SyncBatch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SyncBatch").field("recipients", &self.recipients.len()).finish_non_exhaustive()
+    }
 }
 
 /// Finds and calls the function that a guest asks for by name (the import `function-call`).
@@ -235,6 +278,12 @@ impl<'a> From<&'a Caller> for types::Caller<'a> {
             traceparent: caller.traceparent.as_deref(),
             transport: caller.transport.into(),
         }
+    }
+}
+
+impl<'a> From<&'a SyncRecipient> for types::Recipient<'a> {
+    fn from(recipient: &'a SyncRecipient) -> Self {
+        types::Recipient { token: recipient.token.as_deref(), language: &recipient.language }
     }
 }
 

@@ -9,7 +9,7 @@ use wasmtime::component::{Instance as WasmInstance, InstancePre};
 use wasmtime::{Store, UpdateDeadline};
 
 use crate::bindings::exports::luckystack::plugin as guest;
-use crate::call::{CallContext, HandlerError};
+use crate::call::{CallContext, HandlerError, SyncBatch};
 use crate::error::BoundExceeded;
 use crate::lane::{Pace, Turns};
 use crate::plugin::{Exports, HookOutcome, HookStop};
@@ -26,6 +26,11 @@ pub(crate) enum Work {
     Api {
         input: Bytes,
     },
+    SyncServer {
+        room: Arc<str>,
+        input: Bytes,
+    },
+    SyncClient(SyncBatch),
     Function {
         name: Arc<str>,
         args: Bytes,
@@ -47,6 +52,8 @@ pub(crate) enum Answer {
     Done,
     Text(String),
     Json(Result<Vec<u8>, HandlerError>),
+    /// One for each recipient.
+    Each(Vec<Result<Vec<u8>, HandlerError>>),
     Hook(HookOutcome),
     Formatted(Option<Vec<u8>>),
     User(Result<UserAnswer, HandlerError>),
@@ -60,9 +67,12 @@ impl Answer {
             Answer::Text(text) => text.len(),
             Answer::Json(Ok(json)) => json.len(),
             Answer::User(Ok(answer)) => answer.bytes(),
-            Answer::Json(Err(error)) | Answer::User(Err(error)) => {
-                let params = error.error_params.iter().map(|param| param.key.len() + param.value.len());
-                error.error_code.len() + params.sum::<usize>()
+            Answer::Json(Err(error)) | Answer::User(Err(error)) => error_bytes(error),
+            // Each goes to a client of its own, so each has the limit to itself; all of them together
+            // are bounded by the guest's memory.
+            Answer::Each(answers) => {
+                let sizes = answers.iter().map(|answer| answer.as_ref().map_or_else(error_bytes, Vec::len));
+                sizes.max().unwrap_or(0)
             }
             Answer::Hook(HookOutcome::Replace(json)) => json.len(),
             Answer::Hook(HookOutcome::Proceed | HookOutcome::Stop(_)) => 0,
@@ -71,10 +81,17 @@ impl Answer {
     }
 }
 
+fn error_bytes(error: &HandlerError) -> usize {
+    let params = error.error_params.iter().map(|param| param.key.len() + param.value.len());
+    error.error_code.len() + params.sum::<usize>()
+}
+
 /// Export functions, looked up on first use and kept: a reused instance looks them up once.
 #[derive(Default)]
 struct Functions {
     api: Option<guest::api::Guest>,
+    sync_server: Option<guest::sync_server::Guest>,
+    sync_client: Option<guest::sync_client::Guest>,
     functions: Option<guest::functions::Guest>,
     hooks: Option<guest::hooks::Guest>,
     error_formatter: Option<guest::error_formatter::Guest>,
@@ -185,6 +202,22 @@ impl Instance {
                 let api = exported!(self, exports, api);
                 let caller = (&call.caller).into();
                 Ok(Answer::Json(api.call_call(&mut self.store, &call.route, caller, &input).await?))
+            }
+            Work::SyncServer { room, input } => {
+                let call = call()?;
+                let server = exported!(self, exports, sync_server);
+                let caller = (&call.caller).into();
+                let answer = server.call_call(&mut self.store, &call.route, caller, &room, &input).await?;
+                Ok(Answer::Json(answer))
+            }
+            Work::SyncClient(SyncBatch { room, input, server_output, recipients }) => {
+                let call = call()?;
+                let client = exported!(self, exports, sync_client);
+                let recipients: Vec<_> = recipients.iter().map(Into::into).collect();
+                let answers = client
+                    .call_call(&mut self.store, &call.route, &room, &input, &server_output, &recipients)
+                    .await?;
+                Ok(Answer::Each(answers))
             }
             Work::Function { name, args } => {
                 let functions = exported!(self, exports, functions);

@@ -39,7 +39,10 @@ pub mod state;
 pub mod type_map;
 pub mod user_store;
 
-pub use call::{CallContext, Caller, FunctionResolver, HandlerError, Session, StreamSink, Transport};
+pub use call::{
+    CallContext, Caller, FunctionResolver, HandlerError, Session, StreamSink, SyncBatch, SyncRecipient,
+    Transport,
+};
 pub use capability::Capability;
 pub use error::{CallError, LoadError, Stage};
 pub use manifest::Manifest;

@@ -23,7 +23,7 @@ use parking_lot::Mutex;
 use wasmtime::component::InstancePre;
 
 use crate::bindings::exports::luckystack::plugin as guest;
-use crate::call::{CallContext, HandlerError};
+use crate::call::{CallContext, HandlerError, SyncBatch};
 use crate::error::{BoundExceeded, CallError};
 use crate::instance::{Answer, Instance, Work};
 use crate::lane::{Pace, Running};
@@ -122,6 +122,33 @@ impl Plugin {
     ) -> Result<Result<Vec<u8>, HandlerError>, CallError> {
         match self.invoke(Some(call), Work::Api { input }).await? {
             Answer::Json(answer) => Ok(answer),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Calls the server half of a sync handler; `call.route` names it, `room` is the receiver that the
+    /// caller named. The answer is the whole `serverOutput`, unchecked.
+    pub async fn call_sync_server(
+        self: &Arc<Self>,
+        call: Arc<CallContext>,
+        room: Arc<str>,
+        input: Bytes,
+    ) -> Result<Result<Vec<u8>, HandlerError>, CallError> {
+        match self.invoke(Some(call), Work::SyncServer { room, input }).await? {
+            Answer::Json(answer) => Ok(answer),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Calls the client half of a sync handler, once for all recipients of the batch. The answers are
+    /// unchecked: a guest may give another number of them.
+    pub async fn call_sync_client(
+        self: &Arc<Self>,
+        call: Arc<CallContext>,
+        batch: SyncBatch,
+    ) -> Result<Vec<Result<Vec<u8>, HandlerError>>, CallError> {
+        match self.invoke(Some(call), Work::SyncClient(batch)).await? {
+            Answer::Each(answers) => Ok(answers),
             other => Err(unexpected(&other)),
         }
     }

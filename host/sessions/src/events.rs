@@ -39,6 +39,8 @@ pub enum SessionEvent {
         token: Arc<str>,
         /// The session object.
         session: Bytes,
+        /// Whether it was changed on this host, and not on another one that tells of it.
+        here: bool,
     },
     /// A login elsewhere ended the session: `sessionReplaced`.
     Replaced {
@@ -93,11 +95,11 @@ impl Notice {
         }
     }
 
-    /// What sockets are told, in this order.
-    pub(crate) fn events(self) -> impl Iterator<Item = SessionEvent> {
+    /// What sockets are told, in this order; `here` when this host is where it happened.
+    pub(crate) fn events(self, here: bool) -> impl Iterator<Item = SessionEvent> {
         let (first, second) = match self {
             Notice::Updated { token, session } => {
-                (SessionEvent::Updated { token, session: Bytes::from(session) }, None)
+                (SessionEvent::Updated { token, session: Bytes::from(session), here }, None)
             }
             Notice::Replaced { token, user_id } => {
                 let ended = SessionEvent::LoggedOut { token: token.clone() };
@@ -206,7 +208,7 @@ mod tests {
     #[test]
     fn a_replaced_session_is_logged_out_too() {
         let [_, replaced, _] = all();
-        let events: Vec<_> = replaced.events().collect();
+        let events: Vec<_> = replaced.events(true).collect();
         assert!(
             events
                 == [
@@ -220,7 +222,7 @@ mod tests {
     fn tokens_are_not_shown() {
         let notice = Notice::Updated { token: "s3cret".into(), session: "s3cret".into() };
         assert!(!format!("{notice:?}").contains("s3cret"));
-        for event in notice.events() {
+        for event in notice.events(true) {
             assert!(!format!("{event:?}").contains("s3cret"));
         }
     }

@@ -61,7 +61,7 @@ pub(crate) async fn messages(shared: Arc<Shared>, mut messages: BoxStream<'stati
         if let Some(notice) = Notice::read(&message, &shared.host) {
             // In case the message is faster than the store's own notice.
             shared.cache.forget(notice.token());
-            shared.announce_here(notice);
+            shared.announce_here(notice, false);
         }
     }
 }

@@ -8,6 +8,7 @@
 
 mod cache;
 mod change;
+pub mod cookie;
 mod ending;
 mod events;
 mod follow;
@@ -28,3 +29,4 @@ pub use luckystack_plugins::call::Session;
 pub use outcome::{CreateError, EndReason, Read, SessionError};
 pub use record::mint_token;
 pub use sessions::{BACKLOG, Sessions};
+pub use turns::{Turn, Turns};

@@ -279,7 +279,7 @@ impl Shared {
     /// Tells the sockets of this host, at once, and those of the others.
     pub(crate) async fn announce(&self, notice: Notice) {
         let message = self.backplane.is_shared().then(|| notice.write(&self.host));
-        self.announce_here(notice);
+        self.announce_here(notice, true);
         if let Some(message) = message
             && let Err(error) = self.backplane.publish(&self.channel, message).await
         {
@@ -287,8 +287,9 @@ impl Shared {
         }
     }
 
-    pub(crate) fn announce_here(&self, notice: Notice) {
-        for event in notice.events() {
+    /// Tells the sockets of this host; `here` when this host is where it happened.
+    pub(crate) fn announce_here(&self, notice: Notice, here: bool) {
+        for event in notice.events(here) {
             // An error says that nobody listens.
             let _ = self.events.send(event);
         }

@@ -20,13 +20,14 @@ const LEASE_LIFE: Duration = Duration::from_secs(5);
 const ASK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Locks by name, within this host.
-pub(crate) struct Turns {
+#[derive(Debug)]
+pub struct Turns {
     hasher: RandomState,
     stripes: Box<[Arc<Mutex<()>>]>,
 }
 
 /// A turn; over when dropped.
-pub(crate) type Turn = OwnedMutexGuard<()>;
+pub type Turn = OwnedMutexGuard<()>;
 
 /// A turn among all hosts. One that is dropped without [`Lease::release`] ends with its life.
 pub(crate) struct Lease {
@@ -37,14 +38,21 @@ pub(crate) struct Lease {
 
 // --- Turns ---
 
+impl Default for Turns {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Turns {
-    pub(crate) fn new() -> Self {
+    /// Nobody has a turn yet.
+    pub fn new() -> Self {
         let stripes = (0..STRIPES).map(|_| Arc::default()).collect();
         Turns { hasher: RandomState::new(), stripes }
     }
 
     /// Waits for the turn of `name`.
-    pub(crate) async fn of(&self, name: &str) -> Turn {
+    pub async fn of(&self, name: &str) -> Turn {
         let index = self.hasher.hash_one(name) as usize % STRIPES;
         self.stripes[index].clone().lock_owned().await
     }

@@ -59,8 +59,9 @@ pub use project::{
     AccountStrategy, ApiConfig, AppConfig, AuthConfig, BackplaneConfig, BackplaneStore, CookieConfig,
     CorsConfig, EmailConfig, EngineConfig, HealthHashConfig, HealthHashMode, HttpConfig, ListenConfig,
     LockoutConfig, OAuthProviderConfig, OnConflict, OnStoreError, PasswordHash, PasswordPolicyConfig,
-    PathsConfig, ProjectConfig, RateLimitConfig, RateLimitStore, RuntimeMode, SameSite, SecurityHeaders,
-    SessionConfig, SessionsPerUser, StreamConfig, TlsConfig, UploadsConfig, UsersConfig, ValidationConfig,
+    PathsConfig, PresenceConfig, ProjectConfig, RateLimitConfig, RateLimitStore, RuntimeMode, SameSite,
+    SecurityHeaders, SessionConfig, SessionsPerUser, SocketConfig, StreamConfig, SyncConfig, TlsConfig,
+    Transports, UploadsConfig, UsersConfig, ValidationConfig,
 };
 pub use settings::{InstancePolicy, ServiceSettings};
 pub use topology::{Loaded, Selection, SourceFile, Topology, UnknownPreset, parse};

@@ -5,12 +5,15 @@
 
 mod identity;
 mod read;
+mod realtime;
 
 pub use identity::{
     AccountStrategy, AppConfig, AuthConfig, BackplaneConfig, BackplaneStore, CookieConfig, EmailConfig,
     LockoutConfig, OAuthProviderConfig, OnConflict, PasswordHash, PasswordPolicyConfig, SameSite,
     SessionConfig, SessionsPerUser, UploadsConfig, UsersConfig,
 };
+
+pub use realtime::{PresenceConfig, SocketConfig, SyncConfig, Transports};
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -56,6 +59,12 @@ pub struct ProjectConfig {
     pub email: EmailConfig,
     /// `[uploads]`
     pub uploads: UploadsConfig,
+    /// `[socket]`
+    pub socket: SocketConfig,
+    /// `[sync]`
+    pub sync: SyncConfig,
+    /// `[presence]`
+    pub presence: PresenceConfig,
 }
 
 /// `[paths]`
@@ -326,6 +335,9 @@ impl ProjectConfig {
             oauth: BTreeMap::new(),
             email: EmailConfig::default(),
             uploads: UploadsConfig::default(),
+            socket: SocketConfig::default(),
+            sync: SyncConfig::default(),
+            presence: PresenceConfig::default(),
         }
     }
 }

@@ -14,6 +14,9 @@ extern int32_t __wasm_import_luckystack_plugin_stream_broadcast(uint8_t *, size_
 __attribute__((__import_module__("luckystack:plugin/stream@0.1.0"), __import_name__("to")))
 extern int32_t __wasm_import_luckystack_plugin_stream_to(uint8_t *, size_t, uint8_t *, size_t);
 
+__attribute__((__import_module__("luckystack:plugin/stream@0.1.0"), __import_name__("to-recipient")))
+extern int32_t __wasm_import_luckystack_plugin_stream_to_recipient(int32_t, uint8_t *, size_t);
+
 __attribute__((__import_module__("luckystack:plugin/stream@0.1.0"), __import_name__("aborted")))
 extern int32_t __wasm_import_luckystack_plugin_stream_aborted(void);
 
@@ -1349,6 +1352,11 @@ bool luckystack_plugin_stream_broadcast(luckystack_plugin_stream_json_t *chunk) 
 
 bool luckystack_plugin_stream_to(imports_list_string_t *tokens, luckystack_plugin_stream_json_t *chunk) {
   int32_t ret = __wasm_import_luckystack_plugin_stream_to((uint8_t *) (*tokens).ptr, (*tokens).len, (uint8_t *) (*chunk).ptr, (*chunk).len);
+  return ret;
+}
+
+bool luckystack_plugin_stream_to_recipient(uint32_t recipient, luckystack_plugin_stream_json_t *chunk) {
+  int32_t ret = __wasm_import_luckystack_plugin_stream_to_recipient((int32_t) (recipient), (uint8_t *) (*chunk).ptr, (*chunk).len);
   return ret;
 }
 

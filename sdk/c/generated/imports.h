@@ -939,6 +939,9 @@ extern bool luckystack_plugin_stream_emit(luckystack_plugin_stream_json_t *chunk
 extern bool luckystack_plugin_stream_broadcast(luckystack_plugin_stream_json_t *chunk);
 // Sync handlers: to the sockets of these session tokens.
 extern bool luckystack_plugin_stream_to(imports_list_string_t *tokens, luckystack_plugin_stream_json_t *chunk);
+// Client halves of sync handlers, which have none of the above: to one recipient alone, by its place
+// in the list of recipients, from 0.
+extern bool luckystack_plugin_stream_to_recipient(uint32_t recipient, luckystack_plugin_stream_json_t *chunk);
 // Whether the call was cancelled or its client has gone: stop early when it is true.
 extern bool luckystack_plugin_stream_aborted(void);
 

@@ -186,13 +186,39 @@ const char *ls_recipient_token(const ls_call *call);
 
 /* ---- While a call runs --------------------------------------------------------------------------- */
 
-/* Sends what was written, an object, to the caller and clears the writer. False when nobody listens. */
+/* Sends what was written, an object, to the caller (in a client half: to the recipient) and clears the writer.
+ * False when nobody listens. */
 bool ls_stream(ls_call *call, ls_writer *chunk);
 /* Sync handlers: the same to everybody in the room, and to the sockets of these session tokens. */
 bool ls_broadcast(ls_call *call, ls_writer *chunk);
 bool ls_stream_to(ls_call *call, const char *const *tokens, size_t count, ls_writer *chunk);
 /* Whether the call was cancelled or its client has gone: stop early then. */
 bool ls_aborted(ls_call *call);
+
+/* What sends a chunk: ls_stream, ls_broadcast, or a function of yours. */
+typedef bool ls_emitter(ls_call *call, ls_writer *chunk);
+/* Gathers text that arrives in crumbs and sends fewer, larger chunks. */
+typedef struct ls_throttle ls_throttle;
+typedef struct ls_throttle_options {
+    /* Send when so many characters have come together; 32 when 0. */
+    size_t flush_at_chars;
+    /* Send, at the next push, what has waited so many milliseconds; 50 when 0, negative for never. A handler
+     * runs alone, so nothing is sent behind its back. */
+    double flush_every_ms;
+    /* Key of the text in a chunk; `chunk` when NULL. */
+    const char *field;
+    /* Where chunks go; ls_stream when NULL. */
+    ls_emitter *emit;
+} ls_throttle_options;
+/* `ls_new_throttle(call, .field = "delta", .emit = ls_broadcast)`: all options may be left out. */
+#define ls_new_throttle(call, ...) ls_throttle_of((call), (ls_throttle_options){__VA_ARGS__})
+/* Adds text, whole characters of UTF-8. False when nobody listens any more. */
+bool ls_throttle_push(ls_throttle *throttle, const char *text);
+/* Sends what is left: call it at the end. False when nobody listens any more. */
+bool ls_throttle_flush(ls_throttle *throttle);
+/* Forgets what is left. */
+void ls_throttle_reset(ls_throttle *throttle);
+ls_throttle *ls_throttle_of(ls_call *call, ls_throttle_options options);
 
 /* Calls a function by name. NULL when it failed; the error is then the call's, so that
  * `if (!answer) return LS_FAILED;` hands it on. `args` may be NULL. */

@@ -37,6 +37,8 @@ void exports_luckystack_plugin_sync_client_call(
         call->is_socket = true;
         call->server_output = server;
         call->language = LS_TEXT(&to->language);
+        call->is_recipient = true;
+        call->recipient = (uint32_t)n;
         call->recipient_token = to->token.is_some ? LS_TEXT(&to->token.val) : NULL;
         ls_text object;
         answers[n].is_err = run(call, value, &object) == LS_FAILED;

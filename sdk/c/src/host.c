@@ -47,7 +47,9 @@ static bool chunk_of(ls_call *call, ls_writer *writer, luckystack_plugin_types_j
 bool ls_stream(ls_call *call, ls_writer *writer)
 {
     luckystack_plugin_types_json_t chunk;
-    bool listening = chunk_of(call, writer, &chunk) && luckystack_plugin_stream_emit(&chunk);
+    bool listening = chunk_of(call, writer, &chunk)
+        && (call->is_recipient ? luckystack_plugin_stream_to_recipient(call->recipient, &chunk)
+                               : luckystack_plugin_stream_emit(&chunk));
     ls_clear(writer);
     return listening;
 }

@@ -71,6 +71,9 @@ struct ls_call {
     const char *room;
     const ls_value *server_output;
     const char *recipient_token;
+    /* Client halves: where the recipient stands in its batch. */
+    bool is_recipient;
+    uint32_t recipient;
     const char *user_id;
     ls_writer out;
     ls_writer beside;

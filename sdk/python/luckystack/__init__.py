@@ -20,6 +20,7 @@ from ._errors import DefinitionError, HandlerError
 from ._fields import Field, camel_case
 from ._outcome import Flat, Replace, Response, Stop
 from ._registry import api, error_formatter, function, hook, sync_client, sync_server
+from ._throttle import StreamThrottle
 from .functions import call_function
 
 __version__ = "0.1.0"
@@ -37,6 +38,7 @@ __all__ = [
     "Response",
     "Session",
     "Stop",
+    "StreamThrottle",
     "api",
     "call_function",
     "camel_case",

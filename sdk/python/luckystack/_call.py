@@ -126,6 +126,12 @@ class Recipient:
     room: str
     server_output: Any
     """The server half's whole success object."""
+    index: int = 0
+    """Its place in the fanout that is being served."""
+
+    def stream(self, chunk):
+        """Sends a chunk, an object, to this recipient alone. False when it cannot be reached."""
+        return _host.current.send_to_recipient(self.index, dumps(chunk))
 
     def __repr__(self):
         return f"Recipient(signed_in={self.token is not None}, language={self.language!r}, room={self.room!r})"

@@ -49,6 +49,7 @@ class Imports:
     emit = staticmethod(stream.emit)
     broadcast = staticmethod(stream.broadcast)
     send_to = staticmethod(stream.to)
+    send_to_recipient = staticmethod(stream.to_recipient)
     aborted = staticmethod(stream.aborted)
 
     @staticmethod

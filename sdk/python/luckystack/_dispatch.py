@@ -58,8 +58,8 @@ def call_sync_client(plugin, route, room, input, server_output, recipients):
     except HandlerError as error:
         return [error for _ in recipients]
     answers = []
-    for token, language in recipients:
-        to = Recipient(token, language, room, output)
+    for index, (token, language) in enumerate(recipients):
+        to = Recipient(token, language, room, output, index)
         try:
             run = lambda: success(definition.function(*signature.arrange(to, arguments)))  # noqa: B023, E731
             answers.append(_guarded("sync-client", run))

@@ -96,6 +96,9 @@ class FakeHost:
     def send_to(self, _tokens, chunk):
         return self.emit(chunk)
 
+    def send_to_recipient(self, _recipient, chunk):
+        return self.emit(chunk)
+
     def aborted(self):
         return not self.listening
 

@@ -52,11 +52,13 @@ pub fn sync_client(
     let (room, server_output): (Rc<str>, Rc<[u8]>) = (Rc::from(room), Rc::from(server_output));
     let recipients = recipients
         .into_iter()
-        .map(|to| Recipient {
+        .zip(0..)
+        .map(|(to, index)| Recipient {
             token: to.token,
             language: to.language,
             room: room.clone(),
             server_output: server_output.clone(),
+            index,
         })
         .collect();
     let results = sync::dispatch_sync_client(plugin, route, &Batch { input, recipients });

@@ -5,12 +5,14 @@
 
 use std::rc::Rc;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::HandlerError;
+use crate::ctx::encode;
 use crate::descriptor::{Plugin, Route};
 use crate::handler::{Success, settle};
 use crate::reply::{Output, Reply, success};
+use crate::{HandlerError, host};
 
 /// One receiver of a fanout.
 #[derive(Clone)]
@@ -19,6 +21,8 @@ pub struct Recipient {
     pub(crate) language: String,
     pub(crate) room: Rc<str>,
     pub(crate) server_output: Rc<[u8]>,
+    /// Its place in the batch.
+    pub(crate) index: u32,
 }
 
 /// One recipient's success object, or its error.
@@ -59,6 +63,12 @@ impl Recipient {
     #[must_use]
     pub fn room(&self) -> &str {
         &self.room
+    }
+
+    /// Sends a chunk, which must serialise to an object, to this recipient alone. False when it cannot be
+    /// reached.
+    pub fn stream(&self, chunk: &impl Serialize) -> bool {
+        encode(chunk).is_some_and(|chunk| host::stream_to_recipient(self.index, &chunk))
     }
 
     /// The server half's whole success object, for halves in other languages that put their keys beside

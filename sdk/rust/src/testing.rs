@@ -102,6 +102,7 @@ pub fn recipient(token: Option<&str>, language: &str, room: &str) -> Recipient {
         language: language.to_owned(),
         room: Rc::from(room),
         server_output: Rc::from(&b"{\"status\":\"success\"}"[..]),
+        index: 0,
     }
 }
 
@@ -132,6 +133,15 @@ pub fn streamed_to<T: DeserializeOwned>(token: &str) -> Vec<T> {
     take_chunks(
         |audience| matches!(audience, Audience::Tokens(tokens) if tokens.iter().any(|known| known == token)),
     )
+}
+
+/// Takes the chunks that a client half sent to the recipient at that place of its batch so far.
+///
+/// # Panics
+/// When a chunk does not fit `T`.
+#[must_use]
+pub fn streamed_to_recipient<T: DeserializeOwned>(index: u32) -> Vec<T> {
+    take_chunks(|audience| *audience == Audience::Recipient(index))
 }
 
 fn take_chunks<T: DeserializeOwned>(wanted: impl Fn(&Audience) -> bool) -> Vec<T> {
@@ -281,8 +291,11 @@ pub fn call_sync_client(
     recipients: Vec<Recipient>,
 ) -> Vec<Result<Value, HandlerError>> {
     let server_output: Rc<[u8]> = Rc::from(bytes(server_output));
-    let recipients =
-        recipients.into_iter().map(|to| Recipient { server_output: server_output.clone(), ..to }).collect();
+    let recipients = recipients
+        .into_iter()
+        .zip(0..)
+        .map(|(to, index)| Recipient { server_output: server_output.clone(), index, ..to })
+        .collect();
     let batch = Batch { input: bytes(input), recipients };
     dispatch_sync_client(plugin, route, &batch).into_iter().map(|result| result.map(value)).collect()
 }

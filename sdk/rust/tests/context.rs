@@ -120,19 +120,39 @@ fn a_request_is_built_and_its_answer_read() {
 fn a_throttle_sends_at_its_size_at_its_interval_and_at_its_end() {
     let ctx = testing::call().build();
     testing::set_now(Duration::from_secs(100));
-    let mut throttle =
-        StreamThrottle::new(&ctx, "text").flush_at_chars(5).flush_every(Duration::from_millis(50));
+    let mut throttle = StreamThrottle::new(&ctx, "text").flush_at_chars(5);
     throttle.push("ab");
     assert!(testing::streamed::<Value>().is_empty());
     throttle.push("cdé");
     assert_eq!(testing::streamed::<Value>(), [json!({ "text": "abcdé" })]);
+    // The interval begins with what waits, not with what was sent before.
+    testing::set_now(Duration::from_millis(100_040));
     throttle.push("f");
-    testing::set_now(Duration::from_millis(100_050));
+    testing::set_now(Duration::from_millis(100_080));
     throttle.push("g");
+    assert!(testing::streamed::<Value>().is_empty());
+    testing::set_now(Duration::from_millis(100_090));
+    throttle.push("");
     assert_eq!(testing::streamed::<Value>(), [json!({ "text": "fg" })]);
     throttle.push("h");
     drop(throttle);
     assert_eq!(testing::streamed::<Value>(), [json!({ "text": "h" })]);
+}
+
+#[test]
+fn a_throttle_sends_to_the_room_forgets_and_knows_no_time_when_told_so() {
+    let ctx = testing::call().room("lobby").build();
+    testing::set_now(Duration::from_secs(100));
+    let mut throttle = StreamThrottle::to("chunk", |chunk| ctx.broadcast(chunk)).flush_every(None);
+    throttle.push("forgotten");
+    throttle.reset();
+    throttle.push(&"x".repeat(31));
+    testing::set_now(Duration::from_secs(200));
+    throttle.push("");
+    assert!(testing::broadcasts::<Value>().is_empty());
+    throttle.push("y");
+    assert_eq!(testing::broadcasts::<Value>(), [json!({ "chunk": "x".repeat(31) + "y" })]);
+    assert!(throttle.flush() && testing::streamed::<Value>().is_empty());
 }
 
 #[test]

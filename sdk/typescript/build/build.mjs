@@ -35,7 +35,9 @@ function fail(text) {
 
 const { handlers, errors } = discover({ dir, service, nested });
 if (errors.length > 0) fail(errors.map((error) => line(red('error'), error)).join(''));
-for (const client of handlers.filter(({ kind }) => kind === 'sync-client')) {
+// The folder may hold a plugin in another language too, and the server half be in that one.
+const isShared = ['Cargo.toml', 'plugin.json'].some((file) => fs.existsSync(path.join(dir, file)));
+for (const client of isShared ? [] : handlers.filter(({ kind }) => kind === 'sync-client')) {
   if (!handlers.some(({ kind, route }) => kind === 'sync-server' && route === client.route)) {
     const message = 'a client half without its server half is never called: add the file `…_server_v…`';
     fs.writeSync(2, line(yellow('warning'), { file: client.file, message }));

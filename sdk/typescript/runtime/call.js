@@ -53,6 +53,9 @@ export const sendTo = (tokens, chunk) =>
     write(chunk),
   );
 
+/** Sends a chunk to one recipient of the fanout that a client half serves, by its place in it. */
+export const sendToRecipient = (recipient, chunk) => stream.toRecipient(recipient, write(chunk));
+
 /** The host delivers a chunk before it answers: there is no pressure to wait for. */
 export const flushPressure = async () => {};
 

@@ -1,7 +1,7 @@
 // The exports of a component, made of the modules of its handlers.
 
 import {
-  abortSignal, broadcast, callFunction, emit, flushPressure, functions, sendTo,
+  abortSignal, broadcast, callFunction, emit, flushPressure, functions, sendTo, sendToRecipient,
 } from './call.js';
 import { setCaller } from './caller.js';
 import { drive } from '#drive';
@@ -81,9 +81,9 @@ export const syncClient = (modules) => ({
       async () => {
         const shared = { clientInput: read(input), serverOutput: read(serverOutput), functions, roomCode: room };
         const results = [];
-        for (const { token } of recipients) {
+        for (const [index, { token }] of recipients.entries()) {
           try {
-            const stream = (chunk) => (token == null ? false : sendTo(token, chunk));
+            const stream = (chunk) => sendToRecipient(index, chunk);
             const output = await module.main({ ...shared, token: token ?? null, stream });
             results.push({ tag: 'ok', val: write(output) });
           } catch (error) {

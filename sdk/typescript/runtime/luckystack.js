@@ -6,6 +6,7 @@ import { HandlerError } from './errors.js';
 import { log as write } from './console.js';
 
 export { tryCatch, tryCatchSync } from './attempt.js';
+export { createStreamThrottle } from './throttle.js';
 export { deleteSession, endSession, getSession, saveSession, updateSession } from './sessions.js';
 export { HandlerError, callFunction, functions };
 
@@ -27,31 +28,3 @@ export const log = Object.fromEntries(
 
 /** Waits for some milliseconds of the call. */
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-
-/**
- * Collects the pieces of a text and emits fewer, longer ones: `push(text, emitter)`, `flush(emitter)` at
- * the end, `reset()`.
- */
-export function createStreamThrottle({ flushAtChars = 32, flushEveryMs = 50, field = 'chunk' } = {}) {
-  let text = '';
-  let timer;
-  const reset = () => {
-    if (timer !== undefined) clearTimeout(timer);
-    timer = undefined;
-    text = '';
-  };
-  const flush = (emitter) => {
-    const chunk = text;
-    reset();
-    if (chunk !== '') emitter?.({ [field]: chunk });
-  };
-  return {
-    push(more, emitter) {
-      text += more;
-      if (text.length >= flushAtChars) flush(emitter);
-      else if (flushEveryMs !== false && timer === undefined) timer = setTimeout(() => flush(emitter), flushEveryMs);
-    },
-    flush,
-    reset,
-  };
-}

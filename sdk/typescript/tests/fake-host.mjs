@@ -14,6 +14,8 @@ const FUNCTIONS = {
     'requestEmailChange', 'confirmEmailChange', 'delete',
   ],
   uploads: ['put', 'remove'],
+  'function-call': ['call'],
+  stream: ['emit', 'broadcast', 'to', 'toRecipient', 'aborted'],
 };
 
 /** An error as the engines throw those of the contract. */

@@ -170,7 +170,10 @@ type Emitter = (chunk: any) => unknown;
 export function createStreamThrottle(options?: {
   /** Emit when so many characters are there; 32. */
   flushAtChars?: number;
-  /** Emit after so many milliseconds; 50. `false`: only by length. */
+  /**
+   * Emit after so many milliseconds; 50. `false`: only by length. In a handler that never awaits anything that
+   * takes time, this is looked at when the next piece comes.
+   */
   flushEveryMs?: number | false;
   /** Key of the text in a chunk; `chunk`. */
   field?: string;

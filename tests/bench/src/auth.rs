@@ -146,7 +146,7 @@ impl Subject {
 }
 
 /// Registers a user; the cookie of the session.
-fn register(port: u16, user: usize) -> anyhow::Result<String> {
+pub(crate) fn register(port: u16, user: usize) -> anyhow::Result<String> {
     let password = "a bench of sessions";
     let body = json!({
         "email": format!("user{user}@example.com"), "name": format!("User {user}"), "password": password,

@@ -17,6 +17,7 @@ mod memory;
 mod overhead;
 mod project;
 mod raw;
+mod realtime;
 mod report;
 mod server;
 mod spin;
@@ -60,6 +61,10 @@ enum Bench {
     Auth,
     /// With --dev, from an edit to the first answer of the new code, in Rust, TypeScript and Python.
     Edit,
+    /// CPU per delivery and call over sockets and memory per connection, beside the npm socket.io server.
+    Realtime,
+    /// Thousands of connections and a room at a steady rate for a while, beside the npm socket.io server.
+    Load,
     /// The baseline of `http`: bare hyper that replays an answer.
     #[command(hide = true)]
     ServeHyper {
@@ -81,6 +86,15 @@ struct Options {
     /// Rounds; every server has its turn in each. Starts are repeated at least ten times.
     #[arg(long, default_value_t = 7, global = true, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
+    /// Seconds that `load` lasts, for each server.
+    #[arg(long, default_value_t = 60, global = true, value_parser = clap::value_parser!(u64).range(1..))]
+    duration: u64,
+    /// Of `realtime` and `load`, measures this server alone (to profile it, say).
+    #[arg(long, value_enum, global = true)]
+    only: Option<realtime::Who>,
+    /// Of `realtime`, measures only the work whose name contains this.
+    #[arg(long, value_name = "TEXT", global = true)]
+    work: Option<String>,
     /// Writes everything as JSON into this file too.
     #[arg(long, value_name = "FILE", global = true)]
     json: Option<PathBuf>,
@@ -106,13 +120,15 @@ fn main() -> ExitCode {
 
 type Measure = fn(&Workshop, &Options, &mut Report) -> anyhow::Result<()>;
 
-const ALL: [(Bench, Measure); 7] = [
+const ALL: [(Bench, Measure); 9] = [
     (Bench::Http, http::measure),
     (Bench::Overhead, overhead::measure),
     (Bench::Start, start::measure),
     (Bench::Memory, memory::measure),
     (Bench::Spin, spin::measure),
     (Bench::Auth, auth::measure),
+    (Bench::Realtime, realtime::measure),
+    (Bench::Load, realtime::load),
     (Bench::Edit, edit::measure),
 ];
 

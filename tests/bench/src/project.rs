@@ -70,18 +70,19 @@ impl Workshop {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             let toolchain = Toolchain::find_or_install(Language::Rust, &Quiet).await?;
-            toolchain.build(&self.hostile_request(), &Quiet).await?;
+            toolchain.build(&self.guest_request("hostile"), &Quiet).await?;
+            toolchain.build(&self.guest_request("realtime"), &Quiet).await?;
             Ok(())
         })
     }
 
-    fn hostile_request(&self) -> BuildRequest {
+    fn guest_request(&self, name: &str) -> BuildRequest {
         BuildRequest {
             language: Language::Rust,
-            service: "hostile".into(),
-            name: "hostile".into(),
+            service: name.into(),
+            name: name.into(),
             nested: true,
-            dir: self.root.join("tests/guests/hostile"),
+            dir: self.root.join("tests/guests").join(name),
             output_dir: self.dir.join("components"),
             target_dir: self.root.join("target/guests"),
         }
@@ -89,7 +90,12 @@ impl Workshop {
 
     /// The component whose route `spin` never ends and whose route `healthy` does next to nothing.
     pub(crate) fn hostile(&self) -> anyhow::Result<PathBuf> {
-        Ok(self.hostile_request().component()?)
+        Ok(self.guest_request("hostile").component()?)
+    }
+
+    /// The component whose sync handlers and call do next to nothing.
+    pub(crate) fn realtime(&self) -> anyhow::Result<PathBuf> {
+        Ok(self.guest_request("realtime").component()?)
     }
 
     /// The component of the list.

@@ -128,6 +128,13 @@ impl Server {
         Ok(Sample { cpu: (self.cpu()? - before) * 1e6 / load.requests as f64, load })
     }
 
+    /// The most that was ever resident, in KiB.
+    pub(crate) fn peak(&self) -> anyhow::Result<f64> {
+        let text = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+        line.and_then(|kib| kib.parse().ok()).context("cannot read /proc/<pid>/status")
+    }
+
     pub(crate) fn memory(&self) -> anyhow::Result<Memory> {
         let text = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.child.id()))?;
         memory(&text).context("cannot read /proc/<pid>/smaps_rollup")

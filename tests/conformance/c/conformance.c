@@ -2,6 +2,7 @@
  * handlers, and the same tests call them. */
 #include <luckystack.h>
 #include <stdlib.h>
+#include <string.h>
 
 LS_API(echo, 1)
 {
@@ -159,6 +160,87 @@ LS_API(spin, 1)
 LS_API(log, 1)
 {
     ls_log_info("%s", ls_string(input, "text", ""));
+    return LS_OK;
+}
+
+/* Tells the caller how far it is, the room what is said and some sessions what they alone hear. */
+LS_SYNC_SERVER(whisper, 1)
+{
+    const ls_value *text = ls_get(input, "text"), *aside = ls_get(input, "aside");
+    int64_t steps = ls_integer(input, "steps", 0);
+    ls_writer *chunk = ls_new_writer();
+    for (int64_t step = 1; step <= steps; step++) {
+        ls_put_object(chunk, NULL);
+        ls_put_integer(chunk, "step", step);
+        ls_end(chunk);
+        ls_stream(call, chunk);
+    }
+    ls_put_object(chunk, NULL);
+    ls_put_value(chunk, "heard", text);
+    ls_end(chunk);
+    ls_broadcast(call, chunk);
+
+    size_t count = ls_length(aside);
+    const char **tokens = ls_alloc((count + 1) * sizeof *tokens);
+    for (size_t n = 0; n < count; n++) tokens[n] = ls_string(ls_item(aside, n), "", "");
+    ls_put_object(chunk, NULL);
+    ls_put_value(chunk, "aside", text);
+    ls_end(chunk);
+    ls_stream_to(call, tokens, count, chunk);
+
+    ls_writer *out = ls_out(call);
+    ls_put_object(out, NULL);
+    ls_put_value(out, "text", text);
+    ls_put_string(out, "room", ls_room(call));
+    ls_put_value(out, "userId", ls_get(ls_user(call), "id"));
+    ls_end(out);
+    return LS_OK;
+}
+
+/* Whether the recipient's session is the one that the input names. */
+static bool is_named(const ls_call *call, const ls_value *input, const char *key)
+{
+    const char *token = ls_recipient_token(call), *named = ls_string(input, key, NULL);
+    return token && named && strcmp(token, named) == 0;
+}
+
+/* Keeps the secret from everybody but the reader. */
+LS_SYNC_CLIENT(whisper, 1)
+{
+    if (is_named(call, input, "refused")) {
+        return ls_error(call, 403, "conformance.refused", LS_PARAM("text", ls_string(input, "text", "")));
+    }
+    const ls_value *text = ls_get(ls_server_output(call), "result.text");
+    bool is_reader = is_named(call, input, "reader");
+    if (is_reader) {
+        ls_writer *chunk = ls_new_writer();
+        ls_put_object(chunk, NULL);
+        ls_put_value(chunk, "ahead", text);
+        ls_end(chunk);
+        ls_stream(call, chunk);
+    }
+    ls_writer *out = ls_out(call);
+    ls_put_object(out, NULL);
+    ls_put_value(out, "text", text);
+    if (is_reader) ls_put_value(out, "secret", ls_get(input, "secret"));
+    else ls_put_null(out, "secret");
+    ls_end(out);
+    return LS_OK;
+}
+
+/* Runs until it is cancelled. */
+LS_SYNC_SERVER(linger, 1)
+{
+    ls_writer *chunk = ls_new_writer();
+    ls_put_object(chunk, NULL);
+    ls_put_bool(chunk, "ready", true);
+    ls_end(chunk);
+    ls_stream(call, chunk);
+    while (!ls_aborted(call)) {
+    }
+    ls_put_object(ls_out(call), NULL);
+    ls_put_bool(ls_out(call), "aborted", true);
+    ls_end(ls_out(call));
     return LS_OK;
 }
 

@@ -5,7 +5,19 @@ import os
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypedDict
 
-from luckystack import Ctx, HandlerError, accounts, api, function, hook, sessions, uploads
+from luckystack import (
+    Ctx,
+    HandlerError,
+    Recipient,
+    accounts,
+    api,
+    function,
+    hook,
+    sessions,
+    sync_client,
+    sync_server,
+    uploads,
+)
 
 
 @dataclass
@@ -223,6 +235,64 @@ def spin():
 @api
 def log(input: Text) -> None:
     logging.info(input.text)
+
+
+@dataclass
+class Whisper:
+    text: str
+    secret: str
+    steps: int
+    aside: list[str]
+    reader: str | None = None
+    refused: str | None = None
+
+
+@dataclass
+class Whispered:
+    text: str
+    room: str
+    userId: str | None
+
+
+@dataclass
+class Heard:
+    text: str
+    secret: str | None
+
+
+@dataclass
+class Lingered:
+    aborted: bool
+
+
+@sync_server(stream=Step)
+def whisper(ctx: Ctx, input: Whisper) -> Whispered:
+    """Tells the caller how far it is, the room what is said and some sessions what they alone hear."""
+    for step in range(1, input.steps + 1):
+        ctx.stream(Step(step))
+    ctx.broadcast({"heard": input.text})
+    ctx.stream_to(input.aside, {"aside": input.text})
+    return Whispered(input.text, ctx.room, ctx.user["id"] if ctx.user else None)
+
+
+@sync_client(name="whisper")
+def whisper_client(to: Recipient, input: Whisper, server: Whispered) -> Heard:
+    """Keeps the secret from everybody but the reader."""
+    if to.token is not None and to.token == input.refused:
+        raise HandlerError("conformance.refused", text=input.text, status=403)
+    is_reader = to.token is not None and to.token == input.reader
+    if is_reader:
+        to.stream({"ahead": server.text})
+    return Heard(server.text, input.secret if is_reader else None)
+
+
+@sync_server
+def linger(ctx: Ctx) -> Lingered:
+    """Runs until it is cancelled."""
+    ctx.stream({"ready": True})
+    while not ctx.aborted:
+        pass
+    return Lingered(True)
 
 
 @function("conformance/double")

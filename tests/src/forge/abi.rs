@@ -2,13 +2,18 @@
 
 use std::fmt::Write;
 
-use super::{Act, Export};
+use super::{Act, Chunk, Export};
 
 /// Below are null and its neighbours.
 const FIRST: usize = 1024;
 const PAGE: usize = 64 << 10;
 /// Near the end of the address space, and aligned.
 const WILD: i32 = -16;
+
+/// Recipients that a client half can answer at once.
+pub(super) const MANY: usize = 64;
+/// Bytes of a `result<json, handler-error>`.
+const OUTCOME: usize = 24;
 
 /// Hands arguments ever new memory; each call starts again at the base.
 pub(super) const REALLOC: &str = "
@@ -92,7 +97,7 @@ fn success(export: Export, list: [u8; 8]) -> Vec<u8> {
     match export {
         Export::Plugin => list.to_vec(),
         // `result::ok`
-        Export::Api | Export::Functions => case(0, &list),
+        Export::Api | Export::Functions | Export::SyncServer | Export::SyncClient => case(0, &list),
         // `outcome::replace`, `option::some`
         Export::Hooks | Export::ErrorFormatter => case(1, &list),
     }
@@ -102,7 +107,9 @@ fn success(export: Export, list: [u8; 8]) -> Vec<u8> {
 fn failure(export: Export, code: [u8; 8], status: Option<u16>) -> Vec<u8> {
     match export {
         // `result::err(handler-error)`: code, no parameters, status
-        Export::Api | Export::Functions => case(1, &[&code[..], &[0; 8], &option_u16(status)].concat()),
+        Export::Api | Export::Functions | Export::SyncServer | Export::SyncClient => {
+            case(1, &[&code[..], &[0; 8], &option_u16(status)].concat())
+        }
         // `outcome::stop`: code, status, no override
         Export::Hooks => case(2, &[&code[..], &option_u16(status), &[0; 12]].concat()),
         Export::Plugin | Export::ErrorFormatter => panic!("{export:?} cannot return an error"),
@@ -154,6 +161,26 @@ impl Act {
                      (i32.const {result})"
                 );
             }
+            Act::Say(chunks, bytes) => {
+                let mut code = String::new();
+                for chunk in chunks {
+                    let (function, chunk) = match chunk {
+                        Chunk::Emit(chunk) => ("emit", chunk),
+                        Chunk::Broadcast(chunk) => ("broadcast", chunk),
+                    };
+                    let (at, len) = (data.put(chunk), chunk.len());
+                    writeln!(code, "(drop (call ${function} (i32.const {at}) (i32.const {len})))").unwrap();
+                }
+                return code + &Act::Give(bytes.clone()).body(export, data);
+            }
+            Act::UntilAborted(chunk, bytes) => {
+                let (at, len) = (data.put(chunk), chunk.len());
+                let then = Act::Give(bytes.clone()).body(export, data);
+                return format!(
+                    "(loop $again (drop (call $emit (i32.const {at}) (i32.const {len})))\n\
+                     (br_if $again (i32.eqz (call $aborted))))\n{then}"
+                );
+            }
             Act::EmitForever(chunk) => {
                 let (at, len) = (data.put(chunk), chunk.len());
                 return format!(
@@ -161,7 +188,20 @@ impl Act {
                 );
             }
         };
+        if export == Export::SyncClient {
+            return one_for_each(&result, data);
+        }
         let at = data.put(&result);
         format!("(i32.const {at})")
     }
+}
+
+/// The code of a client half that returns the same for each of its recipients.
+fn one_for_each(result: &[u8], data: &mut Data) -> String {
+    let mut result = result.to_vec();
+    result.resize(OUTCOME, 0);
+    let at = data.put(&result.repeat(MANY));
+    let list = data.put(&pair(at, 0));
+    // The tenth parameter is the number of recipients.
+    format!("(i32.store (i32.const {}) (local.get 9))\n(i32.const {list})", list + 4)
 }

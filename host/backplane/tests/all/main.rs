@@ -1,6 +1,7 @@
 //! The promises of a backplane, kept by every implementation; and what each promises beside them.
 #![allow(clippy::unwrap_used, reason = "a failed test is a panic")]
 
+mod bus;
 mod conformance;
 mod model;
 mod redis;

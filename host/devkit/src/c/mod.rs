@@ -75,11 +75,12 @@ pub(crate) const SDK: &[File] = embedded!("sdk/c":
     "src/internal.h",
     "src/json_read.c",
     "src/json_write.c",
+    "src/throttle.c",
     "src/wasi.c",
 );
 
 /// What every plugin is linked with.
-const CORE: [&str; 11] = [
+const CORE: [&str; 12] = [
     "src/arena.c",
     "src/call.c",
     "src/export_manifest.c",
@@ -88,6 +89,7 @@ const CORE: [&str; 11] = [
     "src/imports.c",
     "src/json_read.c",
     "src/json_write.c",
+    "src/throttle.c",
     "src/wasi.c",
     "generated/imports_component_type.c",
     "generated/manifest_component_type.c",

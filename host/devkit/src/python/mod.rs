@@ -56,6 +56,7 @@ pub(crate) const SDK: &[File] = embedded!("sdk/python":
     "luckystack/_registry.py",
     "luckystack/_schema.py",
     "luckystack/_signature.py",
+    "luckystack/_throttle.py",
     "luckystack/_trace.py",
     "luckystack/_validate.py",
     "luckystack/accounts.py",

@@ -77,6 +77,7 @@ const SDK: &[File] = embedded!("sdk/typescript":
     "runtime/shims/url.js",
     "runtime/text-native.js",
     "runtime/text.js",
+    "runtime/throttle.js",
     "runtime/uploads.js",
     "runtime/waiting-native.js",
     "runtime/waiting.js",

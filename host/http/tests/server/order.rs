@@ -203,8 +203,13 @@ async fn names_that_are_missing_have_their_own_codes() {
         (
             "POST /sync/a/b/v1",
             json_type,
-            404,
-            json!({ "status": "error", "httpStatus": 404, "message": "sync.disabled", "errorCode": "sync.disabled" }),
+            400,
+            json!({
+                "status": "error",
+                "httpStatus": 400,
+                "message": "sync.ioUnavailable",
+                "errorCode": "sync.ioUnavailable"
+            }),
         ),
     ] {
         let received = server.ask(line, head, "").await;

@@ -94,7 +94,7 @@ pub fn waiting(events: &mut Receiver<SessionEvent>) -> Vec<SessionEvent> {
 pub fn updated(token: &str, session: Value) -> impl Fn(&SessionEvent) -> bool {
     let token = token.to_owned();
     move |event| match event {
-        SessionEvent::Updated { token: of, session: shown } => {
+        SessionEvent::Updated { token: of, session: shown, .. } => {
             **of == *token && serde_json::from_slice::<Value>(shown).unwrap() == session
         }
         _ => false,

@@ -53,6 +53,9 @@ impl ProjectConfig {
             c.oauth = identity::read_oauth(r);
             c.email = r.section("email", EmailConfig::read);
             r.section("uploads", |r| c.uploads.read(r));
+            r.section("socket", |r| c.socket.read(r));
+            r.section("sync", |r| c.sync.read(r));
+            r.section("presence", |r| c.presence.read(r));
             c
         })
     }

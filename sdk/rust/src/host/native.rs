@@ -24,6 +24,7 @@ pub(crate) enum Audience {
     Caller,
     Room,
     Tokens(Vec<String>),
+    Recipient(u32),
 }
 
 /// One thread's host.
@@ -79,6 +80,10 @@ pub(crate) fn stream_broadcast(chunk: &[u8]) -> bool {
 
 pub(crate) fn stream_to(tokens: &[String], chunk: &[u8]) -> bool {
     send(Audience::Tokens(tokens.to_vec()), chunk)
+}
+
+pub(crate) fn stream_to_recipient(recipient: u32, chunk: &[u8]) -> bool {
+    send(Audience::Recipient(recipient), chunk)
 }
 
 pub(crate) fn stream_aborted() -> bool {

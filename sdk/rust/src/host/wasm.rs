@@ -19,6 +19,10 @@ pub(crate) fn stream_to(tokens: &[String], chunk: &[u8]) -> bool {
     own::stream::to(tokens, chunk)
 }
 
+pub(crate) fn stream_to_recipient(recipient: u32, chunk: &[u8]) -> bool {
+    own::stream::to_recipient(recipient, chunk)
+}
+
 pub(crate) fn stream_aborted() -> bool {
     own::stream::aborted()
 }

@@ -48,6 +48,40 @@ struct Step {
     step: u32,
 }
 
+#[derive(Deserialize, JsonSchema)]
+struct Whisper {
+    text: String,
+    secret: String,
+    steps: u32,
+    /// The session that gets the secret.
+    #[serde(default)]
+    reader: Option<String>,
+    /// The session that gets an error.
+    #[serde(default)]
+    refused: Option<String>,
+    /// The sessions that get an aside.
+    aside: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Whispered {
+    text: String,
+    room: String,
+    user_id: Option<Value>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Heard {
+    text: String,
+    secret: Option<String>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Lingered {
+    aborted: bool,
+}
+
 #[derive(Serialize, JsonSchema)]
 struct Sent {
     sent: u32,
@@ -268,6 +302,42 @@ fn write_log(input: Text) -> Result<(), HandlerError> {
     Ok(())
 }
 
+/// Tells the caller how far it is, the room what is said and some sessions what they alone hear.
+#[sync_server(name = "whisper", stream = Step)]
+fn whisper(ctx: &Ctx, input: Whisper) -> Result<Whispered, HandlerError> {
+    for step in 1..=input.steps {
+        ctx.stream(&Step { step });
+    }
+    ctx.broadcast(&json!({ "heard": input.text }));
+    ctx.stream_to(&input.aside, &json!({ "aside": input.text }));
+    Ok(Whispered {
+        text: input.text,
+        room: ctx.room().unwrap_or_default().to_owned(),
+        user_id: ctx.user().and_then(|user| user.get("id").cloned()),
+    })
+}
+
+/// Keeps the secret from everybody but the reader.
+#[sync_client(name = "whisper")]
+fn whisper_client(to: &Recipient, input: &Whisper, server: &Whispered) -> Result<Heard, HandlerError> {
+    if to.token().is_some() && to.token() == input.refused.as_deref() {
+        return Err(error!("conformance.refused", text = input.text.clone()).status(403));
+    }
+    let is_reader = to.token().is_some() && to.token() == input.reader.as_deref();
+    if is_reader {
+        to.stream(&json!({ "ahead": server.text }));
+    }
+    Ok(Heard { text: server.text.clone(), secret: is_reader.then(|| input.secret.clone()) })
+}
+
+/// Runs until it is cancelled.
+#[sync_server(name = "linger")]
+fn linger(ctx: &Ctx) -> Result<Lingered, HandlerError> {
+    ctx.stream(&json!({ "ready": true }));
+    while !ctx.aborted() {}
+    Ok(Lingered { aborted: true })
+}
+
 #[function("conformance/double")]
 fn double(args: Number) -> Result<Number, HandlerError> {
     Ok(Number { n: 2.0 * args.n })
@@ -283,6 +353,6 @@ luckystack::plugin! {
     description = "What every language must be able to do",
     handlers = [
         echo, typed, fail, count, whoami, read_session, set_session, end_session, account, upload, remove_upload,
-        distance, crash, spin, write_log, double, executed,
+        distance, crash, spin, write_log, whisper, whisper_client, linger, double, executed,
     ],
 }

@@ -1,4 +1,5 @@
-//! The C SDK's JSON reader and writer, compiled for this machine, against another implementation.
+//! The C SDK's JSON reader and writer, compiled for this machine, against another implementation; and its
+//! throttle.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -11,13 +12,19 @@ use crate::support::project;
 
 /// The reader and writer, compiled for this machine, with a sanitizer where the compiler has one.
 fn harness(dir: &Path) -> PathBuf {
+    compiled(dir, "json", &[])
+}
+
+/// `sdk/c/tests/<test>.c` with the reader, the writer and these files.
+fn compiled(dir: &Path, test: &str, more_files: &[&str]) -> PathBuf {
     let sdk = project().join("sdk/c");
-    let program = dir.join("json");
+    let program = dir.join(test);
     let compile = |compiler: &str, more: &[&str]| {
         let mut command = Command::new(compiler);
         command.args(["-std=gnu17", "-O1", "-g", "-Wall", "-Wextra", "-Werror"]).args(more);
-        command.arg("-I").arg(sdk.join("include")).arg(sdk.join("tests/json.c"));
-        command.args(["arena.c", "json_read.c", "json_write.c"].map(|file| sdk.join("src").join(file)));
+        command.arg("-I").arg(sdk.join("include")).arg(sdk.join("tests").join(test).with_extension("c"));
+        let files = ["arena.c", "json_read.c", "json_write.c"];
+        command.args(files.iter().chain(more_files).map(|file| sdk.join("src").join(file)));
         command.arg("-o").arg(&program).arg("-lm").output()
     };
     let sanitized = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
@@ -289,4 +296,11 @@ fn the_c_reader_refuses_what_another_refuses() {
         refused += u32::from(other);
     }
     assert!(refused > 2000, "only {refused} were refused: the mistakes are too tame");
+}
+
+#[test]
+fn a_throttle_sends_by_length_by_time_and_at_its_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = Command::new(compiled(dir.path(), "throttle", &["throttle.c"])).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -1,0 +1,5 @@
+import { partOf } from '../privacy';
+import type { Part, SyncParams } from '../privacy';
+
+/** Shows a card that was written anew, or hidden to those who may see it. */
+export const main = (params: SyncParams): Promise<Part> => partOf(params);

@@ -1,0 +1,43 @@
+//! This boot's name where the others look for it: `luckystack:boot:<envKey>` (wire protocol §5.1, §6.3).
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use luckystack_backplane::SharedBackplane;
+use tokio::task::AbortHandle;
+
+/// How long it stands without being refreshed.
+const LIFE: Duration = Duration::from_secs(3600);
+
+/// Keeps the name written until it is dropped; the key then lives on for at most [`LIFE`].
+#[derive(Debug)]
+pub(crate) struct BootUuid(AbortHandle);
+
+impl BootUuid {
+    /// Writes it on a backplane that others share; on one of its own nobody would look.
+    pub(crate) fn announce(backplane: &SharedBackplane, env_key: &str, uuid: &str) -> Option<BootUuid> {
+        if !backplane.is_shared() {
+            return None;
+        }
+        let (backplane, uuid) = (backplane.clone(), Bytes::from(uuid.to_owned()));
+        // Without the project's name: the router serves several (§5.1).
+        let key = format!("luckystack:boot:{env_key}");
+        let task = tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(LIFE / 3);
+            loop {
+                ticks.tick().await;
+                if let Err(error) = backplane.set(&key, uuid.clone(), Some(LIFE)).await {
+                    tracing::warn!(%error, "this boot's name was not written; it is tried again");
+                    ticks.reset_after(Duration::from_secs(5));
+                }
+            }
+        });
+        Some(BootUuid(task.abort_handle()))
+    }
+}
+
+impl Drop for BootUuid {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
