@@ -141,8 +141,10 @@ fn report(common: &Common, topology: &Topology, created: &Created) {
     match &created.call {
         Some(call) => next.push(format!("call it:   {call}")),
         None => next.push(format!(
-            "call it:   `{}` is checked and listed; this host does not deliver sync events yet",
-            created.route
+            "call it:   from a socket in the room ROOM, emit `sync`: {{name: \"{}\", cb: \"{}\", receiver: \"ROOM\", \
+             responseIndex: 1, data: {{text: \"hi\"}}}}",
+            created.route,
+            created.route.trim_start_matches("sync/"),
         )),
     }
     if topology.project.listen.port == 0 {

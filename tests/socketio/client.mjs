@@ -157,6 +157,7 @@ export class Browser {
       method: 'POST',
       headers: {
         'content-type': 'application/json',
+        origin: this.url,
         'x-session-based-token': String(this.mode === 'token'),
       },
       body: JSON.stringify(body),

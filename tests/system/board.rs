@@ -222,7 +222,8 @@ async fn a_private_card_never_leaves_for_somebody_else() {
     let (id, rest) = card.split_once("data-id=").map(|(_, rest)| rest.split_once(']').unwrap()).unwrap();
     assert_eq!(rest, "");
     for route in ["moveCard", "editCard", "removeCard"] {
-        let data = if route == "moveCard" { json!({ "id": id, "column": "done" }) } else { json!({ "id": id }) };
+        let data =
+            if route == "moveCard" { json!({ "id": id, "column": "done" }) } else { json!({ "id": id }) };
         let answer = spy.sync(&format!("sync/board/{route}/v1"), "board-main", data).await;
         assert_eq!(answer["errorCode"], "board.noSuchCard", "{route}: {answer}");
     }

@@ -40,8 +40,14 @@ async fn what_cannot_be_answered_is_dropped() {
         socket.emit("updateLocation", &payload).await;
         socket.emit("nobodyKnowsThis", &payload).await;
     }
-    for event in ["apiRequest", "joinRoom", "getJoinedRooms", "activity", "intentionalReconnect", "intentionalDisconnect"]
-    {
+    for event in [
+        "apiRequest",
+        "joinRoom",
+        "getJoinedRooms",
+        "activity",
+        "intentionalReconnect",
+        "intentionalDisconnect",
+    ] {
         socket.emit_bare(event).await;
     }
     assert_eq!(socket.rest().await, []);
@@ -64,7 +70,10 @@ async fn a_call_that_cannot_be_made_is_refused_with_the_protocols_code() {
     let reply = socket.request("apiRequest", json!({})).await;
     assert_error(&reply, 400, "api.invalidRequest");
     let reply = socket.api("gate", json!({})).await;
-    assert_eq!((&reply["errorCode"], &reply["httpStatus"]), (&json!("routing.invalidServiceRouteName"), &json!(400)));
+    assert_eq!(
+        (&reply["errorCode"], &reply["httpStatus"]),
+        (&json!("routing.invalidServiceRouteName"), &json!(400))
+    );
     let reply = socket.api("api/gate/nothing/v1", json!({})).await;
     assert_eq!((&reply["errorCode"], &reply["httpStatus"]), (&json!("api.notFound"), &json!(404)));
     assert_error(&socket.api(MINE, json!({})).await, 401, "auth.required");
@@ -170,7 +179,8 @@ async fn the_built_in_logout_ends_the_session_on_every_tab() {
 
 #[tokio::test]
 async fn a_logout_that_a_hook_forbids_is_an_error_event_and_a_success() {
-    let warden = Forge::new("warden", "warden").hook(json!({ "hook": "preLogout" }), Act::Fail("no".into(), None));
+    let warden =
+        Forge::new("warden", "warden").hook(json!({ "hook": "preLogout" }), Act::Fail("no".into(), None));
     let host = hall().forged("warden", "warden.wasm", &warden).start().await;
     let (_visitor, mut socket) = signed_in(&host, "Ann").await;
     let reply = socket.api("system/logout/v1", json!({})).await;

@@ -39,7 +39,8 @@ async fn a_call_is_acknowledged_before_it_is_delivered_to_the_room() {
     let (_ann, mut ann) = member(&host, "Ann").await;
     let (_bob, mut bob) = member(&host, "Bob").await;
     let mut stranger = Socket::anonymous(&host).await;
-    let request = json!({ "name": MOVE, "data": { "card": 1 }, "cb": "board/move/v1", "receiver": " board-1 " });
+    let request =
+        json!({ "name": MOVE, "data": { "card": 1 }, "cb": "board/move/v1", "receiver": " board-1 " });
     let index = ann.ask("sync", request).await;
     let progress = ann.any().await;
     assert_eq!(progress.name, format!("sync-progress-{index}"));
@@ -60,9 +61,7 @@ async fn all_tabs_of_who_ignores_himself_are_left_out() {
     let mut tab = another(&host, &visitor).await;
     assert_eq!(tab.rooms().await, json!(["board-1"]));
     let (_bob, mut bob) = member(&host, "Bob").await;
-    let request = |ignores: Value| {
-        json!({ "name": MOVE, "data": {}, "cb": "c", "receiver": "board-1", "ignoreSelf": ignores })
-    };
+    let request = |ignores: Value| json!({ "name": MOVE, "data": {}, "cb": "c", "receiver": "board-1", "ignoreSelf": ignores });
     assert_eq!(ann.request("sync", request(json!(true))).await, acknowledged());
     bob.next("sync").await;
     let names = |events: Vec<luckystack_tests::socket::Event>| {
@@ -161,7 +160,8 @@ async fn everybody_is_reached_where_that_is_allowed() {
 #[tokio::test]
 async fn a_client_half_speaks_to_each_recipient() {
     let own = |act| board(moved()).sync_client("move", act);
-    let gives = Act::Give(json!({ "status": "success", "mine": true, "message": "hello" }).to_string().into());
+    let gives =
+        Act::Give(json!({ "status": "success", "mine": true, "message": "hello" }).to_string().into());
     let host = hall().forged("board", "board.wasm", &own(gives)).start().await;
     let (_ann, mut ann) = member(&host, "Ann").await;
     let (_bob, mut bob) = member(&host, "Bob").await;
@@ -211,10 +211,7 @@ async fn chunks_go_to_the_caller_and_to_the_room() {
 async fn a_cancelled_call_falls_silent_and_is_delivered_all_the_same() {
     let still = json!({ "still": "here" }).to_string().into();
     let moved = json!({ "status": "success", "moved": true }).to_string().into();
-    let host = hall()
-        .forged("board", "board.wasm", &board(Act::UntilAborted(still, moved)))
-        .start()
-        .await;
+    let host = hall().forged("board", "board.wasm", &board(Act::UntilAborted(still, moved))).start().await;
     let (_ann, mut ann) = member(&host, "Ann").await;
     let (_bob, mut bob) = member(&host, "Bob").await;
     let request = json!({ "name": MOVE, "data": {}, "cb": "board/move/v1", "receiver": "board-1" });

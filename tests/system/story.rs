@@ -25,7 +25,7 @@ fn clone_of_the_fleet() -> Project {
     for folder in copy {
         copy_sources(&repository().join(folder), &project.dir().join(folder));
     }
-    for preset in ["finance.toml", "languages.toml", "deploy.toml"] {
+    for preset in ["board.toml", "finance.toml", "languages.toml", "deploy.toml"] {
         let _ = fs::remove_file(project.dir().join("presets").join(preset));
     }
     fs::copy(repository().join("Cargo.lock"), project.dir().join("Cargo.lock")).unwrap();

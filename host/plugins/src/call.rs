@@ -128,7 +128,7 @@ pub struct SyncRecipient {
     pub language: Arc<str>,
 }
 
-/// What the client half of a sync handler is asked: the same event for several recipients.
+/// What the client half of a sync handler is asked: the same event for several recipients. Cheap to clone.
 #[derive(Clone)]
 pub struct SyncBatch {
     /// The receiver that the caller named.
@@ -138,7 +138,7 @@ pub struct SyncBatch {
     /// What the server half gave, or a hook in its place: JSON text.
     pub server_output: Bytes,
     /// Who receives it; one answer for each, in their order.
-    pub recipients: Vec<SyncRecipient>,
+    pub recipients: Arc<[SyncRecipient]>,
 }
 
 impl std::fmt::Debug for SyncRecipient {

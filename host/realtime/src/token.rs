@@ -50,7 +50,11 @@ mod tests {
     use super::*;
 
     fn rules(token_mode: bool, accepts_bearer: bool) -> Rules {
-        Rules { token_mode, accepts_bearer, ..Rules::new(&ProjectConfig::defaults(Path::new("."), Path::new("."))) }
+        Rules {
+            token_mode,
+            accepts_bearer,
+            ..Rules::new(&ProjectConfig::defaults(Path::new("."), Path::new(".")))
+        }
     }
 
     #[test]

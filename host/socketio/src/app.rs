@@ -71,6 +71,11 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Whether this side ended it, and the client could not know.
+    pub(crate) fn is_of_the_server(self) -> bool {
+        matches!(self, Reason::ServerNamespaceDisconnect | Reason::ServerShuttingDown | Reason::QueueOverflow)
+    }
+
     /// `transport close` and so on. What Node has no word for is a `transport error`.
     pub fn as_str(self) -> &'static str {
         match self {

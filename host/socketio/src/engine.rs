@@ -198,6 +198,8 @@ impl Engine {
         let (stream, link) = split(stream);
         let mut engine = Engine::new(session(link), place, Line::WebSocket { stream, reader, rest });
         engine.listener = listener;
+        // The first packet waits.
+        engine.session.unblock();
         engine
     }
 

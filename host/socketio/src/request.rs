@@ -139,7 +139,7 @@ fn wish(hub: &Hub, request: &Request<Incoming>) -> Result<Wish, Refusal> {
     };
     let is_current = query.version == Some("4");
     if let Some(id) = query.session.filter(|id| !id.is_empty()) {
-        let session = hub.session(id).ok_or(Refusal::UnknownSession)?;
+        let session = hub.session(id).filter(|session| !session.is_cut()).ok_or(Refusal::UnknownSession)?;
         if !is_current || is_websocket != is_upgrade {
             return Err(Refusal::BadRequest);
         }

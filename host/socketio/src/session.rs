@@ -355,7 +355,8 @@ impl Session {
         self.out.lock().end
     }
 
-    /// Ends it when what waits is written.
+    /// Ends it when what waits is written. A client that ended it itself, went wrong or stayed away is not
+    /// waited for when it is not polling: its next poll is for a session that nobody knows, as with Node.
     pub(crate) fn close(&self, reason: Reason) {
         let code = (reason == Reason::ServerShuttingDown).then_some(CloseCode::GoingAway);
         self.close_with(reason, code);
@@ -379,6 +380,11 @@ impl Session {
     fn end(&self, out: &mut Outbox, reason: Reason, last: Frame) {
         if out.end.is_some() {
             return;
+        }
+        let is_away = matches!(&out.link, Link::Polling(polls) if !polls.is_open);
+        if is_away && !reason.is_of_the_server() {
+            out.finish(reason);
+            return self.wake();
         }
         out.end = Some(reason);
         out.bytes += last.len();

@@ -103,7 +103,9 @@ export function makeMovable(root, cards, { mayMove, dropped, opened }) {
         if (element.parentElement === list && element.nextElementSibling === before) return;
         cards.shift(() => list.insertBefore(element, before));
         for (const column of root.children) {
-            column.classList.toggle('is-empty', column.querySelector('.cards').children.length === 0);
+            const count = column.querySelector('.cards').children.length;
+            column.classList.toggle('is-empty', count === 0);
+            column.querySelector('.count').textContent = count === 0 ? '' : String(count);
         }
     }
 

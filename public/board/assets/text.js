@@ -14,9 +14,9 @@ export function initials(name) {
 
 /** The hue of somebody, the same on every screen. */
 export function hue(id) {
-    let sum = 7;
-    for (const letter of String(id)) sum = (sum * 31 + letter.codePointAt(0)) % 3600;
-    return Math.round((sum * 137.5) % 360);
+    let hash = 0x811c9dc5;
+    for (const letter of String(id)) hash = Math.imul(hash ^ letter.codePointAt(0), 0x01000193);
+    return ((hash ^ (hash >>> 15)) >>> 0) % 360;
 }
 
 /** An element with its attributes and children. */

@@ -309,6 +309,27 @@ class Calls(unittest.TestCase):
         self.assertEqual(first, {"status": "success", "result": "c r1"})
         self.assertEqual(second.code, "sync.no")
 
+    def test_a_client_half_streams_to_each_recipient_alone(self):
+        sent = []
+
+        class Host(testing.FakeHost):
+            def send_to_recipient(self, recipient, chunk):
+                sent.append((recipient, json.loads(chunk)))
+                return True
+
+        @sync_client(name="watch")
+        def watch(to: Recipient, input: ById) -> bool:
+            return to.stream({"for": to.token})
+
+        plugin = Plugin("test", "test")
+        plugin.add(watch.__luckystack__)
+        with testing.hosted(Host()):
+            answers = _dispatch.call_sync_client(
+                plugin, "sync/test/watch/v1", "r1", b'{"id":"c"}', b'{"status":"success"}', [("t1", "en"), (None, "nl")]
+            )
+        self.assertEqual(sent, [(0, {"for": "t1"}), (1, {"for": None})])
+        self.assertTrue(all(json.loads(answer)["result"] for answer in answers))
+
     def test_hooks_go_on_stop_or_replace(self):
         self.assertIsNone(testing.call_hook(guard, {"routeName": "api/test/fine/v1", "more": 1}))
         self.assertEqual(testing.call_hook(guard, {"routeName": "stop/v1"}), Stop("guard.stopped", 423))

@@ -79,6 +79,7 @@ fn move_client(to: &Recipient, input: &Move, server: &Moved) -> Result<String, H
 #[sync_client]
 fn seen(to: &Recipient) -> Result<bool, HandlerError> {
     let whole: Value = to.server_output()?;
+    to.stream(&json!({ "heard_by": to.token() }));
     Ok(whole["anything"] == 1)
 }
 
@@ -365,6 +366,8 @@ fn a_sync_client_answers_each_recipient_in_order() {
     let server = json!({ "status": "success", "anything": 1 });
     let results = testing::call_sync_client(&PLUGIN, "sync/board/seen/v1", &json!({}), &server, recipients());
     assert!(results.iter().all(|result| result.as_ref().unwrap()["result"] == true));
+    assert_eq!(testing::streamed_to_recipient::<Value>(0), [json!({ "heard_by": "t1" })]);
+    assert_eq!(testing::streamed_to_recipient::<Value>(2), [json!({ "heard_by": null })]);
     let results = testing::call_sync_client(&PLUGIN, "sync/board/no/v1", &json!({}), &server, recipients());
     assert_eq!(results[2].as_ref().unwrap_err().code(), "sync.notFound");
 }

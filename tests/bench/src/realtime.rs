@@ -32,8 +32,8 @@ pub(crate) use steady::load;
 const FILES: u64 = 6000;
 /// Connections whose memory is measured.
 const IDLE: usize = 2000;
-/// Connections made and closed again before, so that what a server keeps of its first ones is no part of it.
-const FIRST: usize = 100;
+/// Connections that are there before, so that what a server had left over from its start is used up.
+const FIRST: usize = 1000;
 /// Until what a connection took for a moment is given back.
 const SETTLE: Duration = Duration::from_secs(2);
 
@@ -143,13 +143,14 @@ fn memory(stable: &Stable<'_>, options: &Options, report: &mut Report) -> anyhow
 }
 
 fn per_connection(stable: &Stable<'_>, who: Who, members: bool) -> anyhow::Result<f64> {
-    let contender = stable.start(who, if members { FIRST } else { 0 })?;
-    drop(contender.clients(FIRST, members)?);
+    let contender = stable.start(who, if members { SESSIONS } else { 0 })?;
+    let first = contender.clients(FIRST, members)?;
     std::thread::sleep(SETTLE);
     let before = contender.server.memory()?.rss;
     let swarm = contender.clients(IDLE, members)?;
     std::thread::sleep(SETTLE);
     let after = contender.server.memory()?.rss;
+    first.all_open()?;
     swarm.all_open()?;
     Ok((after - before) / IDLE as f64)
 }

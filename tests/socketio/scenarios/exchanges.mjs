@@ -128,7 +128,7 @@ export const second_login_elsewhere = async (url) => {
   ]);
   const response = await fetch(`${url}/auth/logout`, {
     method: 'POST',
-    headers: { cookie: `token=${first.token}`, 'content-type': 'application/json' },
+    headers: { cookie: `token=${first.token}`, 'content-type': 'application/json', origin: url },
     body: '{}',
   });
   assert.deepEqual([response.status, await response.json()], [200, { status: 'success', result: true }]);

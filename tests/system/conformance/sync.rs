@@ -101,8 +101,7 @@ pub(super) async fn sync_wrong_input(host: &Host) {
 /// A handler hears of a cancellation; what it returns is delivered all the same.
 pub(super) async fn sync_cancel(host: &Host) {
     let mut member = Member::of(host, "sync-eva", "waits").await;
-    let message =
-        json!({ "name": LINGER, "data": {}, "cb": "conformance/linger/v1", "receiver": "waits" });
+    let message = json!({ "name": LINGER, "data": {}, "cb": "conformance/linger/v1", "receiver": "waits" });
     let index = member.socket.ask("sync", message).await;
     let progress = format!("sync-progress-{index}");
     let cancel = member.socket.next(&progress).await["__cancelId"].clone();

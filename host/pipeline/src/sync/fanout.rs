@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::FutureExt as _;
-use luckystack_plugins::{CallContext, HandlerError, StreamSink, SyncBatch, SyncRecipient};
+use luckystack_plugins::{CallContext, CallError, HandlerError, StreamSink, SyncBatch, SyncRecipient};
 
 use super::Recipient;
 use super::frame::{self, Frames};
@@ -28,6 +28,8 @@ use crate::watch::panic_text;
 
 /// What a client half that does not exist would have said.
 const NOTHING: &[u8] = b"{}";
+/// Until a busy client half is asked again: about what a handful of calls takes.
+const BUSY: Duration = Duration::from_millis(20);
 
 /// How a fanout reaches its recipients.
 enum Plan {
@@ -240,15 +242,12 @@ impl Fanout<'_> {
     /// Calls the client half; the frame of each recipient with its place.
     async fn client_half(&self, client: &Route, output: Bytes, places: Vec<usize>) -> Vec<(usize, Vec<u8>)> {
         let run = &self.stages.run;
-        let deadline = Instant::now() + client.plugin.service().settings().deadline;
-        let mut context = CallContext::new(Arc::clone(&client.full), run.caller.clone(), deadline);
-        context.functions = Some(Arc::clone(&run.inner.functions));
-        context.sink = Some(Arc::new(ToRecipients {
+        let sink: Arc<dyn StreamSink> = Arc::new(ToRecipients {
             live: Arc::clone(self.live),
             frames: Arc::clone(&self.frames),
             recipients: Arc::clone(self.recipients),
             places: places.clone(),
-        }) as Arc<dyn StreamSink>);
+        });
         let of = |recipient: &Recipient| SyncRecipient {
             token: recipient.token.clone(),
             language: Arc::clone(&recipient.language),
@@ -259,7 +258,7 @@ impl Fanout<'_> {
             server_output: output.clone(),
             recipients: places.iter().map(|&place| of(&self.recipients[place])).collect(),
         };
-        let answers = client.plugin.call_sync_client(Arc::new(context), batch).await;
+        let answers = self.ask_client(client, &sink, batch).await;
         let locales = run.inner.locales.load();
         match answers {
             Ok(answers) if answers.len() == places.len() => {
@@ -282,6 +281,29 @@ impl Fanout<'_> {
                     (place, self.frames.error(&failed.clone().localized(&locales, language)))
                 };
                 places.into_iter().map(frame).collect()
+            }
+        }
+    }
+
+    /// Calls the client half, within its service's deadline. A service that is busy is asked again: its
+    /// callers can be refused, what they were promised before cannot.
+    async fn ask_client(
+        &self,
+        client: &Route,
+        sink: &Arc<dyn StreamSink>,
+        batch: SyncBatch,
+    ) -> Result<Vec<Result<Vec<u8>, HandlerError>>, CallError> {
+        let run = &self.stages.run;
+        let deadline = Instant::now() + client.plugin.service().settings().deadline;
+        loop {
+            let mut context = CallContext::new(Arc::clone(&client.full), run.caller.clone(), deadline);
+            context.functions = Some(Arc::clone(&run.inner.functions));
+            context.sink = Some(Arc::clone(sink));
+            match client.plugin.call_sync_client(Arc::new(context), batch.clone()).await {
+                Err(CallError::Saturated { .. }) if Instant::now() + BUSY < deadline => {
+                    tokio::time::sleep(BUSY).await;
+                }
+                answers => return answers,
             }
         }
     }

@@ -3,7 +3,7 @@
 //!
 //! Hooks see each chunk; without subscribers a chunk costs its frame and nothing else.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -145,12 +145,10 @@ impl StreamSink for Live {
 
     fn to(&self, tokens: &[String], chunk: Bytes) -> SinkFuture<'_> {
         // A union: who is named twice hears of it once.
-        let mut wanted: Vec<String> = Vec::with_capacity(tokens.len());
-        for token in tokens.iter().map(|token| token.trim()).filter(|token| !token.is_empty()) {
-            if !wanted.iter().any(|other| other == token) {
-                wanted.push(token.to_owned());
-            }
-        }
+        let mut known = HashSet::new();
+        let named = tokens.iter().map(|token| token.trim());
+        let wanted: Vec<String> =
+            named.filter(|token| !token.is_empty() && known.insert(*token)).map(str::to_owned).collect();
         Box::pin(async move {
             if self.aborted() {
                 return false;

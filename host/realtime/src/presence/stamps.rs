@@ -144,7 +144,7 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use luckystack_backplane::{Backplane as _, Keys, Memory, SharedBackplane};
+    use luckystack_backplane::{Keys, Memory, SharedBackplane};
 
     use super::Stamps;
 

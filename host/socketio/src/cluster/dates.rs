@@ -21,8 +21,7 @@ struct Parts {
 /// `2026-11-21T19:25:16.123Z`, as `toISOString` writes milliseconds since 1970; none where `toJSON` writes
 /// `null`.
 pub(super) fn iso(millis: f64) -> Option<String> {
-    // Also refuses what is no number.
-    if !(millis.abs() <= FURTHEST) {
+    if millis.is_nan() || millis.abs() > FURTHEST {
         return None;
     }
     let Parts { year, month, day, hour, minute, second, millis, .. } = Parts::of(millis.trunc() as i64);

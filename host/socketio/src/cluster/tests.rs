@@ -167,9 +167,39 @@ fn texts_are_read_as_by_a_browser() {
 #[test]
 fn what_is_no_json_is_refused() {
     for json in [
-        "", " ", "[", "[1", "[1,", "[1,]", "[,1]", "{", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,", "{\"a\":1,}",
-        "{a:1}", "{1:1}", "\"", "\"\\", "\"\\x\"", "\"\\u12\"", "\"\\u12g4\"", "\"\\uéé\"", "-", "1-2", "1e", "1.", "+1",
-        "tru", "nul", "nan", "1 2", "[]]", "]", "é",
+        "",
+        " ",
+        "[",
+        "[1",
+        "[1,",
+        "[1,]",
+        "[,1]",
+        "{",
+        "{\"a\"",
+        "{\"a\":",
+        "{\"a\":1",
+        "{\"a\":1,",
+        "{\"a\":1,}",
+        "{a:1}",
+        "{1:1}",
+        "\"",
+        "\"\\",
+        "\"\\x\"",
+        "\"\\u12\"",
+        "\"\\u12g4\"",
+        "\"\\uéé\"",
+        "-",
+        "1-2",
+        "1e",
+        "1.",
+        "+1",
+        "tru",
+        "nul",
+        "nan",
+        "1 2",
+        "[]]",
+        "]",
+        "é",
     ] {
         assert!(packed(json).is_err(), "{json}");
     }
@@ -182,7 +212,20 @@ fn what_is_no_json_is_refused() {
 
 #[test]
 fn what_is_no_messagepack_is_refused() {
-    for bytes in ["", "c1", "9201", "a561", "81", "8101", "dd", "ddffffffff00", "dfffffffff00", "c6ffffffff00", "81c40101c0", "8190c0"] {
+    for bytes in [
+        "",
+        "c1",
+        "9201",
+        "a561",
+        "81",
+        "8101",
+        "dd",
+        "ddffffffff00",
+        "dfffffffff00",
+        "c6ffffffff00",
+        "81c40101c0",
+        "8190c0",
+    ] {
         let bytes = unhex(bytes);
         let mut reader = Reader::new(&bytes);
         assert!(reader.json(&mut Json::default()).is_err(), "{bytes:?}");
@@ -202,7 +245,10 @@ const BROADCAST: &str = "93a655496456786783a47479706502a46461746193a568656c6c6f8
 fn a_broadcast_of_the_npm_adapter_is_understood() {
     let message = unhex(BROADCAST);
     let broadcast = broadcast::decode(&message, "other1").unwrap().unwrap();
-    assert_eq!((&*broadcast.rooms, &*broadcast.except), (&["r1".into(), "r2".into()][..], &["r3".into()][..]));
+    assert_eq!(
+        (&*broadcast.rooms, &*broadcast.except),
+        (&["r1".into(), "r2".into()][..], &["r3".into()][..])
+    );
     let packet = broadcast.packet().unwrap();
     assert_eq!(packet.data, r#"["hello",{"a":1},{"_placeholder":true,"num":0}]"#);
     assert_eq!(packet.attachments, ["hi"]);
@@ -221,7 +267,9 @@ fn a_broadcast_is_written_as_the_npm_adapter_writes_it() {
 #[test]
 fn rooms_that_are_numbers_are_taken_for_their_writing() {
     // From the npm adapter: `io.to(1).to(2.5).emit("x")`.
-    let message = unhex("93a655496456786783a47479706502a46461746191a178a36e7370a12f83a5726f6f6d739201cb4004000000000000a665786365707490a5666c61677380");
+    let message = unhex(
+        "93a655496456786783a47479706502a46461746191a178a36e7370a12f83a5726f6f6d739201cb4004000000000000a665786365707490a5666c61677380",
+    );
     let broadcast = broadcast::decode(&message, "other1").unwrap().unwrap();
     assert_eq!(broadcast.rooms, ["1", "2.5"]);
     let json = requests::read(&Bytes::from_static(
@@ -309,7 +357,8 @@ fn values() -> impl Strategy<Value = Value> {
         any::<i64>().prop_map(Value::from),
         any::<u64>().prop_map(Value::from),
         // Such that serde_json reads them to the last digit.
-        (any::<i32>(), 1_u32..12).prop_map(|(number, bits)| Value::from(f64::from(number) / f64::from(1 << bits))),
+        (any::<i32>(), 1_u32..12)
+            .prop_map(|(number, bits)| Value::from(f64::from(number) / f64::from(1 << bits))),
         any::<String>().prop_map(Value::from),
     ];
     leaf.prop_recursive(6, 100, 20, |inner| {

@@ -13,6 +13,7 @@ mod acknowledgements;
 mod binary;
 mod closing;
 mod cors;
+mod delivery;
 mod events;
 mod frames;
 mod heartbeat;
@@ -27,7 +28,7 @@ use std::future::Future;
 use std::time::Duration;
 
 /// Longer than anything takes that works.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Waits for what has to happen.
 async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {

@@ -19,7 +19,11 @@ pub struct Polling {
 impl Polling {
     /// Opens a session.
     pub async fn open(world: &World) -> Polling {
-        let address = world.server.address;
+        Polling::open_at(world.server.address).await
+    }
+
+    /// Opens a session of another world.
+    pub async fn open_at(address: SocketAddr) -> Polling {
         let answer = http1::request(address, "GET", "/socket.io/?EIO=4&transport=polling", "", b"").await;
         assert_eq!(answer.status, 200, "{answer:?}");
         let text = answer.text();
