@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use luckystack_backplane::Keys;
 use luckystack_http::{HostIdentity, HostState, Readiness, Server};
 use luckystack_identity::Identity;
 use luckystack_pipeline::{Pipeline, Prepared};
@@ -171,7 +172,11 @@ async fn open_realtime(
         hooks,
         bus,
     };
-    Ok(Some(Realtime::open(parts).await?))
+    let realtime = Realtime::open(parts).await?;
+    if stores.redis.is_some() {
+        realtime.share_activity(Arc::clone(&stores.backplane), &Keys::new(&project.name));
+    }
+    Ok(Some(realtime))
 }
 
 /// The accounts of a project whose configuration names a service that keeps them.

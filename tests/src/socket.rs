@@ -140,14 +140,21 @@ impl Socket {
             return self.waiting.remove(at).unwrap().payload;
         }
         loop {
-            let waiting: Vec<_> = self.waiting.iter().map(|event| event.name.clone()).collect();
             match time::timeout(PATIENCE, self.packet()).await {
                 Ok(Packet::Event(event)) if event.name == name => return event.payload,
                 Ok(Packet::Event(event)) => self.waiting.push_back(event),
-                Ok(Packet::Gone) => panic!("disconnected while waiting for {name}; there is {waiting:?}"),
-                Err(_) => panic!("{name} did not come; there is {waiting:?}"),
+                Ok(Packet::Gone) => {
+                    panic!("disconnected while waiting for {name}; there is {}", self.names())
+                }
+                Err(_) => panic!("{name} did not come; there is {}", self.names()),
             }
         }
+    }
+
+    /// What waits, for whoever reads why a test failed.
+    fn names(&self) -> String {
+        let names: Vec<_> = self.waiting.iter().take(20).map(|event| &*event.name).collect();
+        format!("{} events: {}", self.waiting.len(), names.join(" "))
     }
 
     /// The next event, whatever it is.

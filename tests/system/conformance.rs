@@ -276,7 +276,7 @@ async fn conforms(language: Language) {
         .file("conformance", "conformance.wasm", &std::fs::read(component).unwrap())
         .service(
             "conformance",
-            "deadline = \"1s\"\nmax_output = \"1MiB\"\nsession_fields = [\"theme\"]\n\
+            "deadline = \"3s\"\nmax_output = \"1MiB\"\nsession_fields = [\"theme\"]\n\
              grants.accounts = true\ngrants.uploads = true",
         )
         .settings("[rate_limiting]\nenabled = false\n\n[session]\nbased_token = true\n")

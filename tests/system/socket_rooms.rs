@@ -1,6 +1,7 @@
 //! Rooms, locations and what sockets are told of their sessions (wire protocol §2.3, §2.6 to 2.9, §5.2, §5.3).
 
-use luckystack_tests::{Account, Act, Forge, Socket, Visitor};
+use luckystack_tests::socket::Event;
+use luckystack_tests::{Account, Act, Forge, RedisServer, Socket, Visitor};
 use serde_json::json;
 
 use crate::socket_hall::{another, assert_error, hall, join, session_of, signed_in};
@@ -154,4 +155,41 @@ async fn a_location_is_saved_where_it_is_asked_for() {
     socket.emit("updateLocation", &location).await;
     join(&mut socket, "a").await;
     assert_eq!(session_of(&socket.next("updateSession").await)["location"], json!(null));
+}
+
+#[tokio::test]
+async fn what_happens_to_a_session_is_told_once_on_every_host() {
+    let redis = RedisServer::start().await;
+    let over = || hall().set(&format!("backplane.url={}", redis.url()));
+    let a = over().start().await;
+    let b = over().beside(&a).start().await;
+    let (visitor, mut here) = signed_in(&a, "Ann").await;
+    let mut there = another(&b, &visitor).await;
+    assert_eq!(there.rooms().await, json!([]));
+    for (round, room) in ["one", "two", "three"].into_iter().enumerate() {
+        join(&mut here, room).await;
+        for socket in [&mut here, &mut there] {
+            let session = session_of(&socket.next("updateSession").await);
+            assert_eq!(session["roomCodes"].as_array().unwrap().len(), round + 1);
+        }
+    }
+    // A room of the other host has all its members.
+    join(&mut there, "one").await;
+    here.next("updateSession").await;
+    assert_eq!(here.sync("sync/board/move/v1", "one", json!({})).await["status"], "success");
+    here.next("sync").await;
+    there.next("sync").await;
+
+    Visitor::of(&a).log_in(&Account::of("Ann")).await;
+    for socket in [&mut here, &mut there] {
+        socket.next("sessionReplaced").await;
+        assert_eq!(socket.next("logout").await, "success");
+    }
+    // What was told twice would have come by now.
+    let names = |events: Vec<Event>| -> Vec<String> {
+        let names = events.into_iter().map(|event| event.name);
+        names.filter(|name| !name.starts_with("sync-progress-")).collect()
+    };
+    assert_eq!(names(here.rest().await), Vec::<String>::new());
+    assert_eq!(names(there.rest().await), ["updateSession"], "its own joining alone");
 }

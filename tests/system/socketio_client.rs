@@ -42,7 +42,7 @@ scenarios! {
     upgrade on board();
     what_the_framework_does_not_use on board();
     other_namespace on board();
-    refused_origin on board().set("http.allowed_origins=[\"https://app.example\"]");
+    refused_origin on board().set("http.cors.allowed_origins=[\"https://app.example\"]");
     too_large on board().set("socket.max_payload=\"64KiB\"");
     token_mode on board().set("session.based_token=true");
     cookie_mode on board();
@@ -143,4 +143,21 @@ async fn unseen() {
         scenario.go_on().await;
     }
     assert_eq!(host.log_lines("reconnected: ").len(), 1);
+}
+
+#[tokio::test]
+async fn turned_on() {
+    let host = board().start().await;
+    let file = host.dir().join("presets/project.toml");
+    let before = std::fs::read_to_string(&file).unwrap();
+    let mut scenario = Scenario::start("turned_on", &[host.url()]).await;
+    let mut changes = 0;
+    while let Some(what) = scenario.wants().await {
+        changes += 1;
+        std::fs::write(&file, format!("{before}\n[presence]\nenabled = {}\n", what == "on")).unwrap();
+        host.hang_up();
+        host.wait_for_log_line("swapped   configuration", changes).await;
+        scenario.go_on().await;
+    }
+    assert_eq!(changes, 2);
 }

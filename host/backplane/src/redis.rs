@@ -21,7 +21,7 @@ use redis::{Client, Cmd, FromRedisValue, IntoConnectionInfo as _, ProtocolVersio
 use redis::{ScriptInvocation, cmd};
 
 pub use self::bus::RedisBus;
-use self::link::{Link, PATIENCE};
+use self::link::{Link, Outage, PATIENCE};
 use self::roles::{Changes, Commands, Messages};
 use crate::{Answer, Backplane, BackplaneError, Changed, Count, Living, integer, life};
 
@@ -38,6 +38,7 @@ pub struct Redis {
     messages: (Link, Arc<Messages>),
     changes: (Link, Arc<Changes>),
     scripts: Scripts,
+    outage: Arc<Outage>,
 }
 
 /// What takes more than one command. A script runs as one.
@@ -106,10 +107,14 @@ impl Redis {
         })?;
         let address = client.get_connection_info().addr().to_string();
         let fail = |error: RedisError| error::of_connecting(&address, &error);
+        let outage = Arc::new(Outage::default());
         let (messages, changes) = (Arc::new(Messages::default()), Arc::new(Changes::default()));
-        let commands = Link::open(client.clone(), Arc::new(Commands), PATIENCE).await.map_err(fail)?;
-        let messages_link = Link::open(client.clone(), messages.clone(), PATIENCE).await.map_err(fail)?;
-        let changes_link = Link::open(client.clone(), changes.clone(), WATCH_PATIENCE).await.map_err(fail)?;
+        let commands =
+            Link::open(client.clone(), Arc::new(Commands), PATIENCE, &outage).await.map_err(fail)?;
+        let messages_link =
+            Link::open(client.clone(), messages.clone(), PATIENCE, &outage).await.map_err(fail)?;
+        let changes_link =
+            Link::open(client.clone(), changes.clone(), WATCH_PATIENCE, &outage).await.map_err(fail)?;
         Ok(Redis {
             address,
             client,
@@ -117,6 +122,7 @@ impl Redis {
             messages: (messages_link, messages),
             changes: (changes_link, changes),
             scripts: Scripts::new(),
+            outage,
         })
     }
 
@@ -125,7 +131,7 @@ impl Redis {
     /// # Errors
     /// As [`Redis::connect`].
     pub async fn bus(&self) -> Result<RedisBus, BackplaneError> {
-        let opened = RedisBus::open(self.client.clone()).await;
+        let opened = RedisBus::open(self.client.clone(), &self.outage).await;
         opened.map_err(|error| error::of_connecting(&self.address, &error))
     }
 

@@ -94,19 +94,27 @@ impl Presence {
     /// Applies a changed configuration from now on. What was promised before it (the end of a grace) stays,
     /// unless presence was turned off: then all of it is dropped.
     pub(crate) fn reconfigure(&self, config: &PresenceConfig) {
+        let mut begins = false;
         self.shared.decide(|machine, now| {
             let was_enabled = machine.is_enabled();
             machine.reconfigure(config, now);
-            if was_enabled || !config.enabled {
-                return;
-            }
-            // Those who connected while it did not matter.
-            for socket in self.shared.io.sockets_here(Target::ALL) {
-                if let Some(token) = (self.shared.token_of)(&socket) {
-                    machine.connected(&token, socket.id(), now);
-                }
-            }
+            begins = machine.is_enabled() && !was_enabled;
         });
+        if !begins {
+            return;
+        }
+        // Those who connected while it did not matter.
+        for socket in self.shared.io.sockets_here(Target::ALL) {
+            if let Some(token) = (self.shared.token_of)(&socket) {
+                self.shared.decide(|machine, now| {
+                    // Who has gone meanwhile is not told of again.
+                    if socket.is_connected() {
+                        machine.connected(&token, socket.id(), now);
+                    }
+                });
+                self.shared.stamp(&socket);
+            }
+        }
     }
 
     /// A socket with a token has connected. Call it before anything else can be said over the socket.

@@ -75,7 +75,7 @@ pub enum ClusterError {
 }
 
 /// A socket of another host.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct RemoteSocket {
     /// Its id, also the room to send to it.
     pub id: String,
@@ -83,4 +83,11 @@ pub struct RemoteSocket {
     pub handshake: Value,
     /// Its rooms.
     pub rooms: Vec<String>,
+}
+
+/// Without what may be secret: the handshake, and rooms, which may be named after sessions.
+impl std::fmt::Debug for RemoteSocket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RemoteSocket").field("id", &self.id).finish_non_exhaustive()
+    }
 }

@@ -15,19 +15,19 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::Sleep;
 
+use crate::clock::{Clock, Due};
 use crate::cork::{self, Corked};
 use crate::dispatch::{Dispatch, Next};
 use crate::frame::{self, Frame};
 use crate::hub::Place;
 use crate::inbox::{Plain, Upgraded};
+use crate::outbox::Link;
 use crate::packet::engine::{self, Body, Packet};
 use crate::peer::Duplex;
-use crate::session::{Link, Session};
+use crate::session::Session;
 use crate::websocket::{Message, Reader};
 use crate::{Reason, scratch};
 
-/// How long a client may take to take what is written when it is disconnected, and to say goodbye.
-const FAREWELL: Duration = Duration::from_secs(1);
 /// Buffers read before other tasks get their turn.
 const READS: usize = 8;
 /// Dispatching goes on for so long before what it has sent is written.
@@ -66,112 +66,6 @@ enum Stream {
     Other(Box<dyn Duplex>),
 }
 
-/// What is due when.
-#[derive(Debug)]
-struct Clock {
-    interval: Duration,
-    timeout: Duration,
-    ping_at: Option<Instant>,
-    pong_by: Option<Instant>,
-    /// The pong's deadline has been put off once because the client said something else.
-    is_put_off: bool,
-    /// The client has to have joined.
-    join_by: Option<Instant>,
-    gone_by: Option<Instant>,
-    /// To look again at receivers that are behind.
-    look_at: Option<Instant>,
-    /// Nothing is read, so no pong either.
-    is_paused: bool,
-}
-
-/// What is due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Due {
-    Ping,
-    Timeout,
-    Join,
-    Gone,
-}
-
-impl Clock {
-    fn new(session: &Session, now: Instant) -> Clock {
-        let settings = &session.hub().settings;
-        Clock {
-            interval: settings.ping_interval,
-            timeout: settings.ping_timeout,
-            ping_at: Some(now + settings.ping_interval),
-            pong_by: None,
-            is_put_off: false,
-            join_by: Some(now + settings.connect_timeout),
-            gone_by: None,
-            look_at: None,
-            is_paused: false,
-        }
-    }
-
-    /// When it has to be asked again.
-    fn next(&self) -> Option<Instant> {
-        [self.ping_at, self.pong_by, self.join_by, self.gone_by, self.look_at].into_iter().flatten().min()
-    }
-
-    /// What is due now, one thing after the other.
-    fn due(&mut self, now: Instant) -> Option<Due> {
-        let is_past = |at: &mut Option<Instant>| at.take_if(|at| *at <= now).is_some();
-        is_past(&mut self.look_at);
-        if is_past(&mut self.gone_by) {
-            return Some(Due::Gone);
-        }
-        if is_past(&mut self.join_by) {
-            return Some(Due::Join);
-        }
-        if is_past(&mut self.ping_at) {
-            self.pong_by = Some(now + self.timeout);
-            self.is_put_off = false;
-            return Some(Due::Ping);
-        }
-        if is_past(&mut self.pong_by) {
-            if !self.is_paused {
-                return Some(Due::Timeout);
-            }
-            self.pong_by = Some(now + self.timeout);
-        }
-        None
-    }
-
-    fn pong(&mut self) {
-        self.pong_by = None;
-        self.ping_at = Some(Instant::now() + self.interval);
-    }
-
-    /// Something else than a pong came: as with Node, a client that is busy sending gets one more timeout.
-    fn other(&mut self) {
-        if self.pong_by.is_some() && !self.is_put_off {
-            self.is_put_off = true;
-            self.pong_by = Some(Instant::now() + self.timeout);
-        }
-    }
-
-    fn pause(&mut self, is_paused: bool) {
-        if self.is_paused && !is_paused && self.pong_by.is_some() {
-            self.pong_by = Some(Instant::now() + self.timeout);
-        }
-        self.is_paused = is_paused;
-    }
-
-    /// The session has ended; the client has `FAREWELL`.
-    fn leave(&mut self) {
-        let now = Instant::now();
-        *self = Clock {
-            ping_at: None,
-            pong_by: None,
-            join_by: None,
-            look_at: None,
-            gone_by: Some(now + FAREWELL),
-            ..*self
-        };
-    }
-}
-
 /// What reading has come to.
 enum Read {
     /// More may be there.
@@ -204,7 +98,7 @@ impl Engine {
     }
 
     fn new(session: Arc<Session>, place: Place, line: Line) -> Engine {
-        let clock = Clock::new(&session, Instant::now());
+        let clock = Clock::new(&session.hub().settings, Instant::now());
         let first = clock.next().unwrap_or_else(Instant::now);
         Engine {
             dispatch: Dispatch::new(&session),
@@ -226,7 +120,7 @@ impl Engine {
                 && !self.is_leaving
             {
                 self.is_leaving = true;
-                self.clock.leave();
+                self.clock.leave(Instant::now());
                 self.dispatch.end(reason);
             }
             if self.is_leaving {
@@ -427,17 +321,17 @@ impl Engine {
 
     fn packet(&mut self, packet: Packet) {
         if !matches!(packet, Packet::Pong(_)) {
-            self.clock.other();
+            self.clock.other(Instant::now());
         }
         let next = match packet {
             Packet::Message(text) => self.dispatch.text(&text),
             Packet::Binary(bytes) => self.dispatch.binary(bytes),
             Packet::Pong(_) => {
-                self.clock.pong();
+                self.clock.pong(Instant::now());
                 Ok(Next::On)
             }
             Packet::Close => {
-                self.session.close(Reason::TransportClose);
+                self.session.left();
                 Ok(Next::On)
             }
             Packet::Ping(_) => {
@@ -529,6 +423,7 @@ impl Future for Engine {
 impl Drop for Engine {
     fn drop(&mut self) {
         self.session.abort(Reason::TransportClose);
+        self.session.unregister();
         self.session.hub().forget(self.session.id());
     }
 }
@@ -555,20 +450,25 @@ fn split(stream: Plain) -> (Stream, Link) {
 }
 
 /// Writes what was sent when dispatching takes long.
-struct Prompt(Instant);
+struct Prompt {
+    due: Instant,
+}
 
 impl Prompt {
     fn new() -> Prompt {
-        Prompt(Instant::now())
+        Prompt { due: Instant::now() + PROMPT }
     }
 
     fn check(&mut self, corked: &Corked) {
         let now = Instant::now();
-        if now.saturating_duration_since(self.0) >= PROMPT {
-            corked.flush();
-            self.0 = now;
-        } else {
+        if now < self.due {
             corked.relieve();
+            return;
         }
+        corked.flush();
+        // Writing to many takes long itself: most of the time is for dispatching, or every event would be
+        // written alone.
+        let written = Instant::now();
+        self.due = written + PROMPT.max(4 * (written - now));
     }
 }

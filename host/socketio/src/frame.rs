@@ -16,6 +16,8 @@ const BINARY: u8 = Opcode::Binary as u8;
 pub(crate) const CLOSE: Frame = Frame(Bytes::from_static(b"\x81\x011"));
 /// `2`: are you there?
 pub(crate) const PING: Frame = Frame(Bytes::from_static(b"\x81\x012"));
+/// `6`: nothing; ends a poll.
+pub(crate) const NOOP: Frame = Frame(Bytes::from_static(b"\x81\x016"));
 /// `3probe`: this transport works.
 pub(crate) const PROBED: Frame = Frame(Bytes::from_static(b"\x81\x063probe"));
 
@@ -32,10 +34,31 @@ impl Frame {
             .into()
     }
 
-    /// `43id[…args]`.
-    pub(crate) fn ack(id: u64, args: &[&[u8]]) -> Frame {
-        let capacity = args.iter().map(|arg| arg.len() + 1).sum::<usize>() + 24;
-        Framed::text(capacity, |out| socket::ack(out, socket::DEFAULT_NAMESPACE, id, args, 0)).into()
+    /// `42["name",…args]`, or `45n-["name",…args]` and the attachments that it has placeholders for.
+    pub(crate) fn event_with(name: &str, args: &[&[u8]], attachments: &[Bytes]) -> Frame {
+        let capacity = name.len() + args.iter().map(|arg| arg.len() + 1).sum::<usize>() + 16;
+        let nsp = socket::DEFAULT_NAMESPACE;
+        let text = Framed::text(capacity, |out| socket::event(out, nsp, name, args, attachments.len()));
+        Frame::from(text).followed_by(attachments)
+    }
+
+    /// `43id[…args]`, or `46n-id[…args]` and the attachments that it has placeholders for.
+    pub(crate) fn ack_with(id: u64, args: &[&[u8]], attachments: &[Bytes]) -> Frame {
+        let capacity = args.iter().map(|arg| arg.len() + 1).sum::<usize>() + 32;
+        let nsp = socket::DEFAULT_NAMESPACE;
+        let text = Framed::text(capacity, |out| socket::ack(out, nsp, id, args, attachments.len()));
+        Frame::from(text).followed_by(attachments)
+    }
+
+    fn followed_by(self, attachments: &[Bytes]) -> Frame {
+        if attachments.is_empty() {
+            return self;
+        }
+        let mut frames = self.0.to_vec();
+        for attachment in attachments {
+            frames.extend_from_slice(Framed::binary(attachment).frame());
+        }
+        Frame(frames.into())
     }
 
     /// `40{"sid":…}`.

@@ -206,6 +206,10 @@ impl Hub {
 
     pub(crate) fn register(&self, session: &Arc<Session>) {
         self.sessions.lock().by_id.insert(Arc::clone(session.id()), Arc::clone(session));
+        // It was admitted before the server began to close, which may not have seen it.
+        if self.is_closing() {
+            session.close(Reason::ServerShuttingDown);
+        }
     }
 
     pub(crate) fn forget(&self, id: &str) {

@@ -12,6 +12,7 @@
 #![warn(missing_docs)]
 
 mod app;
+mod clock;
 mod cluster;
 mod cork;
 mod cors;
@@ -23,6 +24,7 @@ mod hub;
 mod id;
 mod inbox;
 mod io;
+mod outbox;
 #[doc(hidden)]
 pub mod packet;
 mod peer;

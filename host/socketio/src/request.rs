@@ -11,8 +11,9 @@ use hyper::body::Incoming;
 use crate::frame::Frame;
 use crate::handshake::Client;
 use crate::hub::Hub;
+use crate::outbox::Link;
 use crate::packet::engine::Open;
-use crate::session::{Link, Session};
+use crate::session::Session;
 use crate::websocket::{self, Refused};
 use crate::{Origin, Peer, cors, polling, upgrade};
 
@@ -131,7 +132,10 @@ pub(crate) async fn respond(hub: Arc<Hub>, request: Request<Incoming>, peer: Pee
 /// What a request asks for; checked in the order of engine.io.
 fn wish(hub: &Hub, request: &Request<Incoming>) -> Result<Wish, Refusal> {
     let query = Query::parse(request.uri().query().unwrap_or_default());
-    let is_upgrade = request.headers().contains_key(header::UPGRADE);
+    let is_upgrade = request
+        .headers()
+        .get(header::UPGRADE)
+        .is_some_and(|protocol| protocol.as_bytes().eq_ignore_ascii_case(b"websocket"));
     let is_websocket = match query.transport {
         Some("polling") if hub.settings.polling => false,
         Some("websocket") if hub.settings.websocket => true,

@@ -1,29 +1,23 @@
 //! A transport session: what is shared between the task that serves a client and those who send to it.
 
 use std::collections::VecDeque;
-use std::io::{self, IoSlice};
-use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use futures::task::AtomicWaker;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::io::AsyncWrite;
-use tokio::net::tcp::OwnedWriteHalf;
 
 use crate::frame::{self, Frame};
 use crate::handshake::Client;
 use crate::hub::Hub;
 use crate::inbox::Inbox;
+use crate::outbox::{Link, Outbox, Polls};
 use crate::websocket::CloseCode;
 use crate::{Reason, cork};
 
-/// Frames in one write.
-const BATCH: usize = 64;
-/// Places in an empty queue that are kept for what comes next.
-const KEPT: usize = 16;
 /// A client that takes nothing for so long holds up nobody any more.
 const STALL: Duration = Duration::from_millis(200);
 /// So long a client may hold up others with what it takes slowly.
@@ -45,7 +39,7 @@ pub(crate) struct Session {
 }
 
 struct Hold {
-    receiver: Arc<Session>,
+    receiver: Weak<Session>,
     since: Instant,
 }
 
@@ -58,49 +52,6 @@ pub(crate) enum Sent {
     Behind,
     /// There is nobody to send it to.
     Gone,
-}
-
-/// What waits for a client, and how it gets there.
-struct Outbox {
-    queue: VecDeque<Frame>,
-    /// Bytes of the first frame that are written.
-    written: usize,
-    /// Bytes of the queue that are not.
-    bytes: usize,
-    link: Link,
-    end: Option<Reason>,
-    /// The cork that holds something of it back, or 0.
-    corked: usize,
-    /// The stream took no more; the task waits until it does.
-    is_blocked: bool,
-    /// Too slow for others to wait for it, until it has caught up.
-    is_excused: bool,
-    /// When it last took something, or something began to wait.
-    progressed: Instant,
-    /// Woken when little waits, or the session ends.
-    waiters: Vec<Waker>,
-}
-
-/// What takes the frames.
-pub(crate) enum Link {
-    /// Polls.
-    Polling(Polls),
-    /// A TCP stream that whoever sends writes to.
-    Tcp(OwnedWriteHalf),
-    /// A stream that the session's task writes to.
-    Task,
-    /// Nothing any more.
-    Gone,
-}
-
-/// State of a polling client.
-#[derive(Default)]
-pub(crate) struct Polls {
-    /// A poll is waiting.
-    is_open: bool,
-    waker: Option<Waker>,
-    /// Another transport is tried: polls are not to wait.
-    pub(crate) is_probing: bool,
 }
 
 /// What a poll is answered.
@@ -124,18 +75,7 @@ impl Session {
             hub: Arc::clone(hub),
             id,
             client,
-            out: Mutex::new(Outbox {
-                bytes: open.len(),
-                queue: VecDeque::from([open]),
-                written: 0,
-                link,
-                end: None,
-                corked: 0,
-                is_blocked: false,
-                is_excused: false,
-                progressed: Instant::now(),
-                waiters: Vec::new(),
-            }),
+            out: Mutex::new(Outbox::new(link, open)),
             inbox: Mutex::default(),
             task: AtomicWaker::new(),
             held: AtomicBool::new(false),
@@ -288,8 +228,8 @@ impl Session {
                 continue;
             }
             let mut holds = self.holds.lock();
-            if !holds.iter().any(|hold| Arc::ptr_eq(&hold.receiver, &receiver)) {
-                holds.push(Hold { receiver, since: now });
+            if !holds.iter().any(|hold| std::ptr::eq(hold.receiver.as_ptr(), &*receiver)) {
+                holds.push(Hold { receiver: Arc::downgrade(&receiver), since: now });
                 self.held.store(true, Ordering::Release);
             }
         }
@@ -304,12 +244,13 @@ impl Session {
         let now = Instant::now();
         let mut again: Option<Instant> = None;
         let mut holds = self.holds.lock();
-        holds.retain(|hold| match hold.receiver.poll_behind(now, hold.since, cx) {
-            Some(at) => {
-                again = Some(again.map_or(at, |other| other.min(at)));
-                true
-            }
-            None => false,
+        holds.retain(|hold| {
+            let receiver = hold.receiver.upgrade();
+            let Some(at) = receiver.and_then(|receiver| receiver.poll_behind(now, hold.since, cx)) else {
+                return false;
+            };
+            again = Some(again.map_or(at, |other| other.min(at)));
+            true
         });
         if holds.is_empty() {
             *holds = Vec::new();
@@ -372,6 +313,16 @@ impl Session {
         self.end(&mut out, reason, last);
     }
 
+    /// The client has said goodbye: a poll that waits is ended with nothing to say.
+    pub(crate) fn left(&self) {
+        let mut out = self.out.lock();
+        let last = match out.link {
+            Link::Polling(_) => frame::NOOP,
+            _ => Frame::bye(None),
+        };
+        self.end(&mut out, Reason::TransportClose, last);
+    }
+
     /// The client has closed its WebSocket, and gets `answer`.
     pub(crate) fn closed(&self, answer: Frame) {
         self.end(&mut self.out.lock(), Reason::TransportClose, answer);
@@ -427,6 +378,11 @@ impl Session {
     /// The calling task serves it.
     pub(crate) fn register(&self, cx: &Context<'_>) {
         self.task.register(cx.waker());
+    }
+
+    /// No task serves it any more.
+    pub(crate) fn unregister(&self) {
+        drop(self.task.take());
     }
 
     pub(crate) fn wake_task(&self) {
@@ -557,117 +513,4 @@ impl Session {
         }
         Poll::Ready(Polled::Frames(frames))
     }
-}
-
-impl Outbox {
-    fn wait(&mut self, cx: &Context<'_>) {
-        if !self.waiters.iter().any(|waiter| waiter.will_wake(cx.waker())) {
-            self.waiters.push(cx.waker().clone());
-        }
-    }
-
-    /// Ends it, if it has not ended, and drops what waits.
-    fn finish(&mut self, reason: Reason) -> Option<Reason> {
-        self.cut();
-        self.waiters.drain(..).for_each(Waker::wake);
-        match self.end {
-            Some(_) => None,
-            None => {
-                self.end = Some(reason);
-                self.end
-            }
-        }
-    }
-
-    fn cut(&mut self) {
-        self.queue = VecDeque::new();
-        self.bytes = 0;
-        self.written = 0;
-        if let Link::Polling(Polls { waker: Some(waker), .. }) = std::mem::replace(&mut self.link, Link::Gone)
-        {
-            waker.wake();
-        }
-    }
-
-    /// Writes to the TCP stream what it takes.
-    fn write(&mut self) -> io::Result<()> {
-        let mut has_written = false;
-        while !self.queue.is_empty() {
-            let Link::Tcp(stream) = &self.link else { return Ok(()) };
-            let mut slices = [IoSlice::new(&[]); BATCH];
-            let count = slices_of(&self.queue, self.written, &mut slices);
-            match stream.try_write_vectored(&slices[..count]) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => {
-                    self.advance(written);
-                    has_written = true;
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if has_written || !self.is_blocked {
-                        self.is_blocked = true;
-                        self.progressed = Instant::now();
-                    }
-                    return Ok(());
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        self.is_blocked = false;
-        Ok(())
-    }
-
-    fn poll_write(
-        &mut self,
-        stream: &mut (impl AsyncWrite + Unpin),
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<()>> {
-        if !matches!(self.link, Link::Task) {
-            return Poll::Ready(Ok(()));
-        }
-        while !self.queue.is_empty() {
-            let mut slices = [IoSlice::new(&[]); BATCH];
-            let count = slices_of(&self.queue, self.written, &mut slices);
-            match Pin::new(&mut *stream).poll_write_vectored(cx, &slices[..count]) {
-                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(written)) => {
-                    self.advance(written);
-                    self.progressed = Instant::now();
-                }
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => return Poll::Pending,
-            }
-        }
-        Pin::new(stream).poll_flush(cx)
-    }
-
-    /// So many bytes are written.
-    fn advance(&mut self, mut written: usize) {
-        self.bytes -= written;
-        written += self.written;
-        self.written = 0;
-        while let Some(first) = self.queue.front() {
-            if first.len() > written {
-                self.written = written;
-                return;
-            }
-            written -= first.len();
-            self.queue.pop_front();
-        }
-        if self.queue.capacity() > KEPT {
-            self.queue = VecDeque::new();
-        }
-    }
-}
-
-/// The first frames of a queue, of the first only what is not written; how many.
-fn slices_of<'a>(queue: &'a VecDeque<Frame>, written: usize, slices: &mut [IoSlice<'a>]) -> usize {
-    let mut skip = written;
-    let mut count = 0;
-    for (slice, frame) in slices.iter_mut().zip(queue) {
-        *slice = IoSlice::new(&frame.bytes()[skip..]);
-        skip = 0;
-        count += 1;
-    }
-    count
 }

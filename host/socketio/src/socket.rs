@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
@@ -61,7 +62,19 @@ impl Socket {
 
     /// Answers an event that carried [`Event::ack`](crate::Event::ack), with JSON text of each argument.
     pub fn acknowledge(&self, ack: u64, args: &[&[u8]]) -> bool {
-        self.is_joined() && self.send(&Frame::ack(ack, args))
+        self.acknowledge_with(ack, args, &[])
+    }
+
+    /// As [`Socket::acknowledge`], with binary attachments: in the arguments stands
+    /// `{"_placeholder":true,"num":n}` for the `n`-th.
+    pub fn acknowledge_with(&self, ack: u64, args: &[&[u8]], attachments: &[Bytes]) -> bool {
+        self.is_joined() && self.send(&Frame::ack_with(ack, args, attachments))
+    }
+
+    /// As [`Socket::emit`], with any number of arguments, and with binary attachments: in the arguments stands
+    /// `{"_placeholder":true,"num":n}` for the `n`-th.
+    pub fn emit_with(&self, event: &str, args: &[&[u8]], attachments: &[Bytes]) -> bool {
+        self.is_joined() && self.send(&Frame::event_with(event, args, attachments))
     }
 
     fn send(&self, frame: &Frame) -> bool {

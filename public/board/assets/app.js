@@ -34,6 +34,8 @@ const room = `board-${board}`;
 
 const wire = new Wire();
 let me = null;
+/** Whether this person is on the way out: nothing is to bring them back into the list. */
+let isGoing = false;
 let signs;
 let pointerPause = 0;
 /** What is heard while the board is asked for; null at other times. */
@@ -121,6 +123,7 @@ async function enter() {
         if (!isAsked) setTimeout(() => wire.isOpen && enter(), RETRY);
         return;
     }
+    isGoing = false;
     door.hide();
     cards.showLoading(false);
     show('board');
@@ -131,7 +134,7 @@ async function enter() {
 }
 
 function sign(state = document.hidden ? 'away' : 'here') {
-    if (wire.isOpen && me !== null) wire.sync('board/here/v1', room, { state });
+    if (wire.isOpen && me !== null && (!isGoing || state === 'gone')) wire.sync('board/here/v1', room, { state });
 }
 
 function askWho() {
@@ -166,7 +169,11 @@ function hear(frame) {
     } else if (frame.status === 'success') {
         const { result } = frame.serverOutput;
         if (/\/(add|move|edit|remove)Card\//.test(frame.fullName)) cards.hear(frame.serverOutput, frame.clientOutput);
-        else if (result?.people !== undefined) people.show(result.people);
+        else if (result?.people !== undefined) {
+            people.show(result.people);
+            // Another page of the same person was closed.
+            if (!result.people.some((person) => person.id === me.id)) sign();
+        }
     }
 }
 
@@ -183,8 +190,14 @@ watchPointer(element('columns'), async (place) => {
 });
 
 document.addEventListener('visibilitychange', () => sign());
-addEventListener('pagehide', () => sign('gone'));
-addEventListener('pageshow', (event) => event.persisted && sign());
+addEventListener('pagehide', () => {
+    isGoing = true;
+    sign('gone');
+});
+addEventListener('pageshow', () => {
+    isGoing = false;
+    sign();
+});
 
 let active = 0;
 for (const event of ['pointerdown', 'keydown']) {
@@ -209,6 +222,7 @@ element('share').addEventListener('click', async () => {
     }
 });
 element('leave').addEventListener('click', async () => {
+    isGoing = true;
     sign('gone');
     await signOut();
     askWho();

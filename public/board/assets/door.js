@@ -75,9 +75,12 @@ export class Door {
 
     show() {
         const known = stored();
-        this.#again.hidden = known === null;
+        this.#turn(false);
         if (known !== null) this.#again.textContent = `Continue as ${known.name}`;
-        this.#guest.querySelector('button').classList.toggle('second', known !== null);
+        const join = this.#guest.querySelector('button');
+        join.classList.toggle('second', known !== null);
+        join.textContent = known === null ? 'Join as a guest' : 'Join as another guest';
+        this.#guest.elements.name.value = '';
         this.#element.hidden = false;
         if (matchMedia('(hover: hover)').matches) (known === null ? this.#guest.elements.name : this.#again).focus();
     }

@@ -28,8 +28,8 @@ export const websocket_alone = async (url) => {
 export const upgrade = async (url) => {
   const client = new Client(url);
   const upgraded = new Promise((resolve) => client.socket.io.engine.once('upgrade', resolve));
-  await client.next(':connect');
   assert.equal(client.transport, 'polling');
+  await client.next(':connect');
   let done = false;
   within(upgraded, 'upgrade').then(() => (done = true), () => {});
   let calls = 0;

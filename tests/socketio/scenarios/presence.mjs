@@ -129,3 +129,22 @@ export const presence_off = async (url) => {
   assert.deepEqual(pages.bob.take(), []);
   for (const page of [again, pages.bob]) page.close();
 };
+
+// Turned on while pages are open, it knows them; turned off, it forgets.
+export const turned_on = async (url, want) => {
+  const { ann, pages } = await people(url);
+  pages.ann.socket.emit('intentionalDisconnect');
+  await pages.ann.flushed();
+  await want('on');
+  pages.ann.socket.emit('intentionalDisconnect');
+  await pages.ann.next(':disconnect');
+  assert.equal((await pages.bob.next('userAfk')).userId, ann.id);
+  pages.ann.socket.connect();
+  assert.deepEqual(await pages.bob.next('userBack'), userId(ann.id));
+  await want('off');
+  pages.ann.socket.emit('intentionalDisconnect');
+  assert.equal((await pages.ann.api('board/mine/v1')).result, ann.id);
+  await pages.bob.flushed();
+  assert.deepEqual(pages.bob.take(), []);
+  for (const page of Object.values(pages)) page.close();
+};

@@ -182,7 +182,7 @@ export const refusals = async (url) => {
   await fails(ann, { cb: undefined }, 'sync.invalidCallback', 400);
   await fails(ann, { receiver: '  ' }, 'sync.missingReceiver', 400);
   await fails(ann, { receiver: undefined }, 'sync.missingReceiver', 400);
-  await fails(ann, { name: 'sync/board/nothing/v1' }, 'sync.notFound', 404);
+  await fails(ann, { name: 'sync/board/nothing/v1' }, 'sync.notFound', 400);
   await fails(ann, { receiver: 'board-2' }, 'sync.notRoomMember', 403);
   await fails(ann, { receiver: 'all' }, 'sync.receiverNotAllowed', 403);
   await fails(nobody, {}, 'sync.notRoomMember', 403);

@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use super::error;
-use super::link::{Link, PATIENCE, Role};
+use super::link::{Link, Outage, PATIENCE, Role};
 use crate::BackplaneError;
 
 /// Bytes that may wait to be published, their channels included: some seconds of a fast network.
@@ -79,10 +79,10 @@ struct Wanted {
 // --- RedisBus ---
 
 impl RedisBus {
-    pub(super) async fn open(client: Client) -> RedisResult<RedisBus> {
-        let publishing = Arc::new(Link::open(client.clone(), Arc::new(Publishing), PATIENCE).await?);
+    pub(super) async fn open(client: Client, outage: &Arc<Outage>) -> RedisResult<RedisBus> {
+        let publishing = Arc::new(Link::open(client.clone(), Arc::new(Publishing), PATIENCE, outage).await?);
         let listening = Arc::new(Listening::default());
-        let listening = (Link::open(client, listening.clone(), PATIENCE).await?, listening);
+        let listening = (Link::open(client, listening.clone(), PATIENCE, outage).await?, listening);
         let (queue, messages) = mpsc::unbounded_channel();
         let queued = Arc::new(AtomicUsize::new(0));
         let task = tokio::spawn(publish(publishing.clone(), messages, queued.clone())).abort_handle();
@@ -353,7 +353,7 @@ impl Subscription {
         if self.backlog.fetch_add(cost, Ordering::AcqRel) >= BACKLOG_BYTES {
             self.backlog.fetch_sub(cost, Ordering::AcqRel);
             if self.lost == 0 {
-                tracing::warn!(channel, "messages of other hosts come faster than they are handled: lost");
+                tracing::warn!("messages of other hosts come faster than they are handled: they are lost");
             }
             self.lost += 1;
             return;

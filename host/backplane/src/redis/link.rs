@@ -6,7 +6,7 @@
 //! word, by a ping that is not answered.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -47,6 +47,22 @@ pub(super) trait Role: Send + Sync + 'static {
     fn tidy(&self, connection: MultiplexedConnection) -> BoxFuture<'_, RedisResult<()>>;
 }
 
+/// How many of the connections to one server are down: the log tells of its loss once, not for each.
+#[derive(Debug, Default)]
+pub(super) struct Outage(AtomicUsize);
+
+impl Outage {
+    /// One more is lost; whether it is the first.
+    fn begins(&self) -> bool {
+        self.0.fetch_add(1, Ordering::AcqRel) == 0
+    }
+
+    /// One is back; whether it is the last.
+    fn ends(&self) -> bool {
+        self.0.fetch_sub(1, Ordering::AcqRel) == 1
+    }
+}
+
 /// The connection. Dropping it ends it.
 pub(super) struct Link {
     shared: Arc<Shared>,
@@ -57,6 +73,7 @@ struct Shared {
     client: Client,
     address: String,
     role: Arc<dyn Role>,
+    outage: Arc<Outage>,
     state: RwLock<State>,
     /// The longest wait for a ping's answer.
     patience: Duration,
@@ -87,10 +104,11 @@ impl Link {
         client: Client,
         role: Arc<dyn Role>,
         patience: Duration,
+        outage: &Arc<Outage>,
     ) -> Result<Link, RedisError> {
         let address = client.get_connection_info().addr().to_string();
         let state = RwLock::new(State::Down("not connected yet".into()));
-        let shared = Arc::new(Shared { client, address, role, state, patience });
+        let shared = Arc::new(Shared { client, address, role, outage: Arc::clone(outage), state, patience });
         let wire = shared.dial().await?;
         let task = tokio::spawn(supervise(shared.clone(), wire)).abort_handle();
         Ok(Link { shared, task })
@@ -198,10 +216,16 @@ async fn supervise(shared: Arc<Shared>, mut wire: Wire) {
         wire.counts.store(false, Ordering::Release);
         shared.role.lost();
         let (address, role) = (&shared.address, shared.role.name());
-        tracing::warn!(address, role, reason, "the connection to Redis is lost; trying to get it back");
+        match shared.outage.begins() {
+            true => tracing::warn!(address, role, reason, "Redis is lost; trying to get it back"),
+            false => tracing::debug!(address, role, reason, "a connection to Redis is lost, too"),
+        }
         wire = return_of(&shared).await;
         shared.role.back();
-        tracing::info!(address, role, "the connection to Redis is back");
+        match shared.outage.ends() {
+            true => tracing::info!(address, "Redis is back"),
+            false => tracing::debug!(address, role, "a connection to Redis is back; others are not yet"),
+        }
     }
 }
 

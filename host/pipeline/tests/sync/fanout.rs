@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use futures::FutureExt as _;
 use luckystack_pipeline::sync::SyncCall;
 use luckystack_plugins::Transport;
+use luckystack_topology::ServiceSettings;
 use serde_json::{Value, json};
+use tokio::sync::{Notify, Semaphore};
 
-use crate::puppet::{Act, Said, Scene, give, nothing};
+use crate::puppet::{Act, Said, Scene, fail, give, nothing};
 use crate::stage::{NAME, Stage, Told, caller, entry, plugin, recipient};
 
 const SUCCESS: &str = r#"{"status":"success","n":1}"#;
@@ -140,6 +143,52 @@ async fn a_client_half_that_fails_fails_for_its_recipients_and_not_for_the_calle
         assert_eq!(said(0), (json!("sync.clientExecutionFailed"), json!("sync.clientExecutionFailed")));
         assert_eq!(said(1), (json!("sync.clientExecutionFailed"), json!("mislukt")));
     }
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_delivered_when_its_service_is_busy_for_a_while() {
+    let halves_of = [entry("sync-server", json!({})), entry("sync-client", json!({}))];
+    let settings = ServiceSettings { concurrency: 1, queue: 0, ..ServiceSettings::default() };
+    let stage = Stage::with_settings(&[("board", plugin("board", &halves_of, &[]))], |_| {}, settings).await;
+    let gate = Arc::new(Semaphore::new(0));
+    *stage.rooms.gate.lock() = Some(Arc::clone(&gate));
+    let (released, entered) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (release, enter) = (Arc::clone(&released), Arc::clone(&entered));
+    stage.play_async(move |scene| {
+        let (release, enter) = (Arc::clone(&release), Arc::clone(&enter));
+        async move {
+            match scene.what.as_str() {
+                "client" => each(&scene, |_| Said::Json(SUCCESS.into())),
+                _ if scene.first == "{}" => {
+                    enter.notify_one();
+                    release.notified().await;
+                    fail("never.mind", None)
+                }
+                _ => give(SUCCESS),
+            }
+        }
+        .boxed()
+    });
+    let (pipeline, call) = (stage.pipeline.clone(), stage.call());
+    let first = tokio::spawn(async move { pipeline.sync(call).await });
+    while !stage.rooms.told.lock().contains(&Told::Recipients) {
+        tokio::task::yield_now().await;
+    }
+    let (pipeline, call) = (stage.pipeline.clone(), SyncCall { input: "{}".into(), ..stage.call() });
+    let second = tokio::spawn(async move { pipeline.sync(call).await });
+    entered.notified().await;
+    let busy = stage.refusal(stage.call()).await;
+    assert_eq!(busy, ("sync.serviceBusy".to_owned(), 503));
+
+    gate.add_permits(1);
+    while !stage.rooms.told.lock().iter().any(|told| matches!(told, Told::Acknowledged(_))) {
+        tokio::task::yield_now().await;
+    }
+    released.notify_one();
+    assert!(!first.await.unwrap().is_error && second.await.unwrap().is_error);
+    let frames = stage.rooms.frames();
+    assert_eq!(frames.len(), 2);
+    assert!(frames.iter().all(|(_, frame)| frame["status"] == "success"), "{frames:?}");
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -16,6 +17,7 @@ use luckystack_plugins::{Caller, Runtime, Session, StreamSink, Transport};
 use luckystack_topology::{ProjectConfig, ServiceSettings};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use crate::puppet::{Act, Scene, Script, Strings, component, nothing};
 
@@ -50,6 +52,8 @@ pub struct Rooms {
     pub drained: Mutex<Vec<String>>,
     pub gone: AtomicBool,
     pub panics: AtomicBool,
+    /// Without a permit here nobody is told who the recipients are.
+    pub gate: Mutex<Option<Arc<Semaphore>>>,
 }
 
 fn read(frame: &[u8]) -> Value {
@@ -91,7 +95,13 @@ impl Audience for Rooms {
     fn recipients<'a>(&'a self, receiver: &'a str) -> BoxFuture<'a, Vec<Recipient>> {
         self.note(Told::Recipients);
         let recipients = self.rooms.lock().get(receiver).cloned().unwrap_or_default();
-        Box::pin(std::future::ready(recipients))
+        let gate = self.gate.lock().clone();
+        Box::pin(async move {
+            if let Some(gate) = gate {
+                gate.acquire().await.unwrap().forget();
+            }
+            recipients
+        })
     }
 
     fn send_to_room(&self, receiver: &str, except: Option<&str>, frame: &[u8]) {
@@ -160,6 +170,16 @@ impl Stage {
 
     /// Plugins (service and manifest) in a project that `configure` changed.
     pub async fn with(plugins: &[(&str, Value)], configure: impl Fn(&mut ProjectConfig)) -> Stage {
+        let settings = ServiceSettings { deadline: Duration::from_secs(2), ..ServiceSettings::default() };
+        Stage::with_settings(plugins, configure, settings).await
+    }
+
+    /// The same with these settings for all services.
+    pub async fn with_settings(
+        plugins: &[(&str, Value)],
+        configure: impl Fn(&mut ProjectConfig),
+        services: ServiceSettings,
+    ) -> Stage {
         let script: Script = Arc::new(|_| Box::pin(async { nothing() }));
         let script = Arc::new(Mutex::new(script));
         let settings = EngineSettings { max_instances: 16, ..EngineSettings::default() };
@@ -188,19 +208,18 @@ impl Stage {
             script,
             dir: tempfile::tempdir().unwrap(),
         };
-        stage.load(plugins).await;
+        stage.load(plugins, services).await;
         stage
     }
 
-    async fn load(&self, plugins: &[(&str, Value)]) {
+    async fn load(&self, plugins: &[(&str, Value)], settings: ServiceSettings) {
+        let settings = Arc::new(settings);
         let mut prepared = Vec::new();
         let mut services = HashMap::new();
         for (index, (service, manifest)) in plugins.iter().enumerate() {
-            let settings =
-                ServiceSettings { deadline: std::time::Duration::from_secs(2), ..ServiceSettings::default() };
             let service = services
                 .entry((*service).to_owned())
-                .or_insert_with(|| self.runtime.service(service, Arc::new(settings)).unwrap());
+                .or_insert_with(|| self.runtime.service(service, Arc::clone(&settings)).unwrap());
             let file = self.dir.path().join(format!("{index}.wasm"));
             std::fs::write(&file, component(manifest)).unwrap();
             let (plugin, _) =

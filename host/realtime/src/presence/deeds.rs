@@ -104,7 +104,8 @@ impl Deeds {
     }
 
     fn is_here(&self, token: &str) -> bool {
-        self.shared.state.lock().machine.is_live(token) || self.io.count_here(token) > 0
+        let is_live = self.shared.state.lock().machine.is_live(token);
+        is_live || self.io.count_here(token) > 0
     }
 
     /// Whether another host has a socket of the session. Taken to be so when not all answer: to end the

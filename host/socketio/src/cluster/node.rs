@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 use super::acks::Acks;
 use super::requests::{self, Answer, Fetched, Request, Shown, Sockets, texts};
@@ -22,6 +23,8 @@ use crate::{Socket, Target};
 
 /// Characters of a node's id and of a request's, as npm's.
 const ID_LEN: usize = 6;
+/// Who waits for answers looks as often whether those who owe them are still there.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// A host's place in the cluster.
 pub(crate) struct Cluster {
@@ -189,31 +192,47 @@ impl Shared {
         if !self.bus.publish(&self.channels.request, request) {
             return Err(BusError("a request could not be sent".to_owned()).into());
         }
-        let is_complete = tokio::time::timeout(self.timeout, completed).await.is_ok();
-        let (answers, sockets) = match self.pending.lock().get_mut(&id) {
-            Some(pending) => (pending.answers, std::mem::take(&mut pending.sockets)),
-            None => (0, Vec::new()),
-        };
-        match is_complete {
-            true => Ok(sockets),
-            false => {
+        self.all_answered(&id, expected, completed).await?;
+        let mut pending = self.pending.lock();
+        Ok(pending.get_mut(&id).map(|pending| std::mem::take(&mut pending.sockets)).unwrap_or_default())
+    }
+
+    /// Waits for the answers to a request. A host that goes away meanwhile is not waited for.
+    async fn all_answered(
+        &self,
+        id: &str,
+        expected: u64,
+        mut completed: oneshot::Receiver<()>,
+    ) -> Result<(), ClusterError> {
+        let deadline = Instant::now() + self.timeout;
+        loop {
+            let look = deadline.min(Instant::now() + LOOK_AGAIN);
+            if tokio::time::timeout_at(look, &mut completed).await.is_ok() {
+                return Ok(());
+            }
+            let answers = self.pending.lock().get(id).map_or(0, |pending| pending.answers);
+            if Instant::now() >= deadline {
                 let (timeout, missing) = (self.timeout, expected.saturating_sub(answers));
-                Err(ClusterError::Timeout { expected, missing, timeout })
+                return Err(ClusterError::Timeout { expected, missing, timeout });
+            }
+            if self.bus.subscribers(&self.channels.request).await?.saturating_sub(1) <= answers {
+                return Ok(());
             }
         }
     }
 
     fn receive(&self, hub: &Arc<Hub>, channel: &str, message: &Bytes) {
-        let malformed = match channel {
-            _ if channel == self.channels.request => self.on_request(hub, message).err(),
-            _ if channel.starts_with(&self.channels.response) => self.on_response(message).err(),
+        let (what, handled) = match channel {
+            _ if channel == self.channels.request => ("request", self.on_request(hub, message)),
+            _ if channel.starts_with(&self.channels.response) => ("answer", self.on_response(message)),
             _ => match channel.strip_prefix(&self.channels.broadcast) {
-                Some(room) => self.on_broadcast(hub, room, message).err(),
-                None => None,
+                Some(room) => ("broadcast", self.on_broadcast(hub, room, message)),
+                None => return,
             },
         };
-        if let Some(error) = malformed {
-            tracing::debug!(channel, %error, "a message of another host is malformed: dropped");
+        if let Err(error) = handled {
+            // Not the channel: the name of a room may be a session's token.
+            tracing::debug!(what, %error, "a message of another host is malformed: dropped");
         }
     }
 

@@ -31,7 +31,8 @@ const BROADCAST_ACK: u64 = 9;
 /// What somebody said is no request or answer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Malformed {
-    #[error("{0}")]
+    /// What serde_json says would repeat what was said.
+    #[error("it is no JSON of the right form from byte {} on", .0.column())]
     Json(#[from] serde_json::Error),
     #[error("{0}")]
     MessagePack(#[from] super::decode::NotMessagePack),
@@ -291,7 +292,7 @@ impl<'a> Fetched<'a> {
             match serde_json::from_str::<FetchedSocket<'_>>(raw.get()) {
                 Ok(socket) if known.insert(socket.id.clone()) => sockets.push(socket.into()),
                 Ok(_) => {}
-                Err(error) => tracing::debug!(%error, "another host's socket is malformed: left out"),
+                Err(_) => tracing::debug!("another host's socket is malformed: left out"),
             }
         }
         sockets

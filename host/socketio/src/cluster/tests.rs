@@ -301,7 +301,9 @@ proptest! {
         let bytes = Bytes::from(packed(&text).unwrap());
         let (back, attachments) = unpacked(&bytes).unwrap();
         prop_assert!(attachments.is_empty());
-        prop_assert_eq!(serde_json::from_str::<Value>(&back).unwrap(), value);
+        // Both are read by serde_json, which may be off by the last digit of a number.
+        let read = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+        prop_assert_eq!(read(&back), read(&text));
         // What is passed over is what is read.
         let mut reader = Reader::new(&bytes);
         reader.skip().unwrap();

@@ -26,9 +26,12 @@ fn event(message: &str) -> (String, String, Vec<String>, Option<u64>) {
     (packet.namespace.as_str().to_owned(), event.name, args, event.ack)
 }
 
+/// A message, and what is read of it: namespace, name, arguments, acknowledgement.
+type Case = (&'static str, &'static str, &'static str, &'static [&'static str], Option<u64>);
+
 #[test]
 fn events_are_read_with_namespace_name_arguments_and_acknowledgement() {
-    let cases: &[(&str, &str, &str, &[&str], Option<u64>)] = &[
+    let cases: &[Case] = &[
         (r#"2["activity"]"#, "/", "activity", &[], None),
         (r#"2["a",{"b":[1,"]"]},"c"]"#, "/", "a", &[r#"{"b":[1,"]"]}"#, r#""c""#], None),
         (r#"2/admin,["a",1]"#, "/admin", "a", &["1"], None),

@@ -262,6 +262,33 @@ async fn a_host_that_does_not_answer_is_not_waited_for_longer_than_allowed() {
 }
 
 #[tokio::test]
+async fn a_host_that_goes_away_is_not_waited_for() {
+    let mut world = World::start("redis").await;
+    let clients = clients(&world).await;
+    let bus = raw(&world.redis).await;
+    let mut silent = bus.subscribe(vec![REQUESTS.to_owned()], Vec::new()).await.unwrap();
+    let fetch = |world: &World| {
+        let io = world.ours[0].io.clone();
+        tokio::spawn(async move { io.fetch_elsewhere(Target::ALL).await })
+    };
+    let begun = Instant::now();
+    let fetching = fetch(&world);
+    soon("the request", silent.next()).await.unwrap();
+    drop(silent);
+    let sockets = soon("the others have answered", fetching).await.unwrap().unwrap();
+    assert_eq!(ids(&sockets), sorted([&*clients[1].id, &clients[2].id]));
+
+    // Nor is anything when it can no longer be answered.
+    let mut silent = bus.subscribe(vec![REQUESTS.to_owned()], Vec::new()).await.unwrap();
+    let fetching = fetch(&world);
+    soon("the request", silent.next()).await.unwrap();
+    world.redis.kill().await;
+    let error = soon("it ends", fetching).await.unwrap().unwrap_err();
+    assert!(matches!(error, ClusterError::Bus(_)), "{error}");
+    assert!(begun.elapsed() < Duration::from_secs(15), "the whole time was waited");
+}
+
+#[tokio::test]
 async fn an_answer_of_a_host_that_repeats_itself_counts_once() {
     let redis = RedisServer::start().await;
     let host = crate::world::host(&redis).await;

@@ -88,7 +88,8 @@ impl App for Echo {
         let _ = self.seen.send(Seen::Connected(Arc::clone(socket)));
     }
 
-    /// `echo` and `echoLater` send the arguments back, one event each; `ack` acknowledges with them.
+    /// `echo` and `echoLater` send the arguments back, one event each; `return` sends all with their
+    /// attachments; `ack` acknowledges with them.
     fn event(&self, socket: &Arc<Socket>, event: Event) -> Option<BoxFuture<'static, ()>> {
         let _ = self.seen.send(Seen::Event(event.clone()));
         match &*event.name {
@@ -109,9 +110,16 @@ impl App for Echo {
             }
             "ack" => {
                 let args: Vec<&[u8]> = event.args.iter().map(|arg| &arg[..]).collect();
-                if let Some(ack) = event.ack {
-                    socket.acknowledge(ack, &args);
-                }
+                match event.ack {
+                    Some(ack) if event.attachments.is_empty() => socket.acknowledge(ack, &args),
+                    Some(ack) => socket.acknowledge_with(ack, &args, &event.attachments),
+                    None => false,
+                };
+                None
+            }
+            "return" => {
+                let args: Vec<&[u8]> = event.args.iter().map(|arg| &arg[..]).collect();
+                socket.emit_with("returned", &args, &event.attachments);
                 None
             }
             _ => None,

@@ -4,7 +4,7 @@ use luckystack_socketio::{Reason, Settings};
 
 use crate::app::World;
 use crate::polling::Polling;
-use crate::websocket::WebSocket;
+use crate::websocket::{BINARY, Frame, WebSocket};
 
 const TWO: &str = r#"452-["up",{"_placeholder":true,"num":0},{"a":[{"_placeholder":true,"num":1}]}]"#;
 
@@ -39,15 +39,39 @@ async fn attachments_follow_their_event_over_polling() {
 }
 
 #[tokio::test]
-async fn an_event_with_attachments_is_acknowledged() {
+async fn an_event_with_attachments_is_acknowledged_with_attachments() {
     let world = World::start(Settings::default()).await;
     let (mut client, _) = WebSocket::join(&world).await;
     world.connected().await;
-    client.send(r#"451-12["ack",{"_placeholder":true,"num":0}]"#).await;
+    client.send(r#"451-12["ack",{"_placeholder":true,"num":0},1]"#).await;
     client.send_binary(&[7]).await;
     let event = world.event().await;
     assert_eq!((event.ack, event.attachments.len()), (Some(12), 1));
-    assert!(client.text().await.starts_with("4312["));
+    assert_eq!(client.text().await, r#"461-12[{"_placeholder":true,"num":0},1]"#);
+    assert_eq!(client.frame().await, Some(Frame { opcode: BINARY, payload: vec![7] }));
+}
+
+#[tokio::test]
+async fn attachments_follow_an_event_of_the_server_over_websocket() {
+    let world = World::start(Settings::default()).await;
+    let (mut client, _) = WebSocket::join(&world).await;
+    client.send(&TWO.replace("up", "return")).await;
+    client.send_binary(&[1, 2, 3]).await;
+    client.send_binary(&[0; 300]).await;
+    assert_eq!(client.text().await, TWO.replace("up", "returned"));
+    for payload in [vec![1, 2, 3], vec![0; 300]] {
+        assert_eq!(client.frame().await, Some(Frame { opcode: BINARY, payload }));
+    }
+}
+
+#[tokio::test]
+async fn attachments_follow_an_event_of_the_server_over_polling() {
+    let world = World::start(Settings::default()).await;
+    let (mut client, _) = Polling::join(&world).await;
+    client.post(format!("{}\u{1e}bAQIDBA==\u{1e}bAA==", TWO.replace("up", "return"))).await;
+    assert_eq!(client.next().await, TWO.replace("up", "returned"));
+    assert_eq!(client.next().await, "bAQIDBA==");
+    assert_eq!(client.next().await, "bAA==");
 }
 
 #[tokio::test]

@@ -2,8 +2,14 @@
 
 use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
 use futures::future::BoxFuture;
-use luckystack_socketio::{App, ConnectError, Event, Handshake, Io, Reason, Settings, Socket, Target};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use luckystack_socketio::{
+    App, ConnectError, Event, Handshake, Io, Reason, Settings, Socket, Stream, Target,
+};
+use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc};
 
 use crate::polling::{Polling, socket_id};
@@ -33,9 +39,13 @@ struct World {
 
 impl World {
     async fn start(settings: Settings) -> World {
+        World::begin(|stage| Box::pin(Server::start(settings, stage))).await
+    }
+
+    async fn begin(start: impl FnOnce(Arc<dyn App>) -> BoxFuture<'static, Server>) -> World {
         let (sender, seen) = mpsc::unbounded_channel();
         let stage = Arc::new(Stage { io: OnceLock::new(), go_on: Arc::default(), seen: sender });
-        let server = Server::start(settings, Arc::clone(&stage) as Arc<dyn App>).await;
+        let server = start(Arc::clone(&stage) as Arc<dyn App>).await;
         let _ = stage.io.set(server.io.clone());
         World { server, stage, seen }
     }
@@ -120,6 +130,12 @@ impl App for Stage {
     fn disconnected(&self, socket: &Arc<Socket>, reason: Reason, _: Vec<Arc<str>>) {
         let _ = self.seen.send(Seen::Left(socket.id().to_string(), reason));
     }
+}
+
+/// A stream that is not said to be TCP, as those of TLS are not.
+fn reclaim_other(upgraded: Upgraded) -> (Stream, Bytes) {
+    let parts = upgraded.downcast::<TokioIo<TcpStream>>().expect("the listener's own stream");
+    (Stream::Other(Box::new(parts.io.into_inner())), parts.read_buf)
 }
 
 /// What is in the room `flooded`, from the first to the last, each of `bytes`.
@@ -320,4 +336,28 @@ async fn who_waits_for_a_client_is_told_when_it_has_caught_up_and_when_it_has_go
     })
     .await;
     assert!(!socket.emit("news", b"1"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_that_cannot_be_shared_are_written_by_their_own_task() {
+    let (count, bytes) = (600, 64 << 10);
+    let settings = Settings { max_outgoing: 2 << 20, ..Settings::default() };
+    let mut world = World::begin(|stage| Box::pin(Server::start_with(settings, stage, reclaim_other))).await;
+    let (reader, _) = world.member(&["flooded"]).await;
+    let (idle, idle_id) = world.member(&["flooded"]).await;
+    let (mut publisher, publisher_id) = world.join().await;
+    let reading = tokio::spawn(read_flood(reader, count, bytes));
+    publisher.send_bytes(&flood(count, bytes)).await;
+    assert_eq!(world.seen().await, Seen::Left(idle_id, Reason::QueueOverflow));
+    soon("the reader gets everything", reading).await.expect("all of it");
+    drop(idle);
+    assert!(matches!(world.seen().await, Seen::Left(..)), "the reader has gone");
+    // What waits is written before the connection is closed.
+    let socket = world.server.io.socket(&publisher_id).expect("it is there");
+    socket.emit("last", b"1");
+    socket.disconnect(true);
+    assert_eq!(publisher.text().await, r#"42["last",1]"#);
+    assert_eq!(publisher.text().await, "41");
+    assert_eq!(publisher.closed().await, None);
+    assert_eq!(world.seen().await, Seen::Left(publisher_id, Reason::ServerNamespaceDisconnect));
 }

@@ -33,6 +33,16 @@ async fn an_event_has_any_number_of_arguments() {
 }
 
 #[tokio::test]
+async fn an_event_of_the_server_has_any_number_of_arguments() {
+    let world = World::start(Settings::default()).await;
+    let (mut client, _) = WebSocket::join(&world).await;
+    for args in ["", r#",1,"2",{"3":[true]}"#] {
+        client.send(&format!(r#"42["return"{args}]"#)).await;
+        assert_eq!(client.text().await, format!(r#"42["returned"{args}]"#));
+    }
+}
+
+#[tokio::test]
 async fn an_event_of_the_server_is_written_as_node_writes_it() {
     let world = World::start(Settings::default()).await;
     let (mut client, _) = WebSocket::join(&world).await;

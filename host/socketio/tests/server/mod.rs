@@ -17,6 +17,9 @@ use tokio::task::JoinHandle;
 /// The one origin whose pages may connect.
 pub const ALLOWED: &str = "http://pages.test";
 
+/// Takes a stream back from hyper.
+pub type Reclaim = fn(Upgraded) -> (Stream, Bytes);
+
 /// A server that runs until it is dropped.
 pub struct Server {
     pub address: SocketAddr,
@@ -26,10 +29,15 @@ pub struct Server {
 
 impl Server {
     pub async fn start(settings: Settings, app: Arc<dyn App>) -> Server {
+        Server::start_with(settings, app, reclaim).await
+    }
+
+    /// Gives streams back after an upgrade with `reclaim`.
+    pub async fn start_with(settings: Settings, app: Arc<dyn App>, reclaim: Reclaim) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("its address");
         let io = Io::new(settings, app);
-        let accepting = tokio::spawn(accept(listener, io.clone()));
+        let accepting = tokio::spawn(accept(listener, io.clone(), reclaim));
         Server { address, io, accepting }
     }
 }
@@ -40,7 +48,7 @@ impl Drop for Server {
     }
 }
 
-async fn accept(listener: TcpListener, io: Io) {
+async fn accept(listener: TcpListener, io: Io, reclaim: Reclaim) {
     loop {
         let Ok((stream, _)) = listener.accept().await else { continue };
         stream.set_nodelay(true).expect("TCP_NODELAY");
@@ -48,7 +56,7 @@ async fn accept(listener: TcpListener, io: Io) {
         tokio::spawn(async move {
             let service = service_fn(move |request| {
                 let io = io.clone();
-                async move { Ok::<_, std::convert::Infallible>(answer(&io, request).await) }
+                async move { Ok::<_, std::convert::Infallible>(answer(&io, request, reclaim).await) }
             });
             // What a client does to its connection is the tests' matter.
             let _ = hyper::server::conn::http1::Builder::new()
@@ -60,7 +68,7 @@ async fn accept(listener: TcpListener, io: Io) {
     }
 }
 
-async fn answer(io: &Io, request: Request<Incoming>) -> Response<Full<Bytes>> {
+async fn answer(io: &Io, request: Request<Incoming>, reclaim: Reclaim) -> Response<Full<Bytes>> {
     if !request.uri().path().starts_with(io.path()) {
         let mut response = Response::new(Full::default());
         *response.status_mut() = StatusCode::NOT_FOUND;

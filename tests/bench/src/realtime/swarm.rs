@@ -78,6 +78,8 @@ pub(crate) struct Tally {
     pub(crate) count: u64,
     /// Of the numbers, wrapping.
     pub(crate) sum: u64,
+    /// The largest number.
+    pub(crate) last: u64,
     /// The number that comes next; none before the first.
     next: Option<u64>,
 }
@@ -377,6 +379,7 @@ impl Link {
                 seen.reordered += u64::from(self.tally.next.is_some_and(|next| next != number));
                 self.tally.count += 1;
                 self.tally.sum = self.tally.sum.wrapping_add(number);
+                self.tally.last = self.tally.last.max(number);
                 self.tally.next = Some(number + 1);
             }
             Packet::Answer => {
