@@ -56,7 +56,7 @@ impl<D: Dispatch> Connection<D> {
                 }
             },
         };
-        let peer = Peer { ip: self.ip(headers), secure: self.secure, origin, place: None, reclaim };
+        let peer = Peer { ip: self.ip(headers), secure: self.secure, origin, reclaim };
         let http2 = request.version() == Version::HTTP_2;
         let (parts, body) = io.handle(request, peer).await.into_parts();
         // What is at hand needs no waiting.

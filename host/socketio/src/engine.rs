@@ -3,7 +3,6 @@
 //! Reading and writing each wait for their own readiness. Most writing is done by whoever sends (see
 //! [`Session`]); here is written what a stream did not take, and to streams that cannot be shared.
 
-use std::any::Any;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -40,8 +39,6 @@ pub(crate) struct Engine {
     line: Line,
     clock: Clock,
     sleep: Pin<Box<Sleep>>,
-    /// The listener's place for the connection.
-    listener: Option<Arc<dyn Any + Send + Sync>>,
     _place: Place,
     /// The session has ended, and the app has been told.
     is_leaving: bool,
@@ -88,10 +85,9 @@ impl Engine {
         place: Place,
         upgraded: Upgraded,
     ) -> Engine {
-        let Upgraded { stream, reader, rest, place: listener } = upgraded;
+        let Upgraded { stream, reader, rest } = upgraded;
         let (stream, link) = split(stream);
-        let mut engine = Engine::new(session(link), place, Line::WebSocket { stream, reader, rest });
-        engine.listener = listener;
+        let engine = Engine::new(session(link), place, Line::WebSocket { stream, reader, rest });
         // The first packet waits.
         engine.session.unblock();
         engine
@@ -106,7 +102,6 @@ impl Engine {
             line,
             clock,
             sleep: Box::pin(tokio::time::sleep_until(first.into())),
-            listener: None,
             _place: place,
             is_leaving: false,
             is_shut: false,
@@ -251,10 +246,9 @@ impl Engine {
                 *body = Some(engine::decode_body(posted));
             } else if let Some(upgraded) = inbox.take_upgraded() {
                 drop(inbox);
-                let Upgraded { stream, reader, rest, place } = *upgraded;
+                let Upgraded { stream, reader, rest } = *upgraded;
                 let (stream, link) = split(stream);
                 self.line = Line::WebSocket { stream, reader, rest };
-                self.listener = place;
                 self.session.set_link(link);
                 return Read::More;
             } else {

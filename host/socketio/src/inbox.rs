@@ -28,8 +28,6 @@ pub(crate) struct Upgraded {
     pub(crate) reader: Reader,
     /// Bytes that were read, but not by the reader.
     pub(crate) rest: Vec<u8>,
-    /// The listener's.
-    pub(crate) place: Option<std::sync::Arc<dyn std::any::Any + Send + Sync>>,
 }
 
 /// A stream that is not split.

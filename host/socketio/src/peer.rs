@@ -1,6 +1,5 @@
 //! What the HTTP listener knows of a client and hands over with its requests.
 
-use std::any::Any;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -28,8 +27,6 @@ pub struct Peer {
     pub secure: bool,
     /// What its origin may.
     pub origin: Origin,
-    /// Kept for as long as a connection that was upgraded lives: its place among the listener's.
-    pub place: Option<Arc<dyn Any + Send + Sync>>,
     /// Takes the stream back from hyper after an upgrade, with what hyper has read of it.
     pub reclaim: fn(Upgraded) -> (Stream, Bytes),
 }

@@ -1,6 +1,5 @@
 //! Requests that become WebSockets: of new sessions, and of such that have polled.
 
-use std::any::Any;
 use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
@@ -43,7 +42,6 @@ pub(crate) fn accepted(accept: HeaderValue) -> Answer {
 struct Waiting {
     upgrading: OnUpgrade,
     reclaim: fn(Stream) -> (peer::Stream, Bytes),
-    place: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl Waiting {
@@ -60,15 +58,14 @@ impl Waiting {
             peer::Stream::Tcp(stream) => Plain::Tcp(stream),
             peer::Stream::Other(stream) => Plain::Other(stream),
         };
-        Some(Upgraded { stream, reader: Reader::new(max_payload), rest: head.to_vec(), place: self.place })
+        Some(Upgraded { stream, reader: Reader::new(max_payload), rest: head.to_vec() })
     }
 }
 
 /// Begins a session with a WebSocket.
 pub(crate) fn begin(hub: Arc<Hub>, id: Arc<str>, place: Place, mut request: Request<Incoming>, peer: Peer) {
     let client = Client::new(peer.ip, peer.secure, request.uri(), request.headers());
-    let waiting =
-        Waiting { upgrading: hyper::upgrade::on(&mut request), reclaim: peer.reclaim, place: peer.place };
+    let waiting = Waiting { upgrading: hyper::upgrade::on(&mut request), reclaim: peer.reclaim };
     drop(request);
     tokio::spawn(async move {
         let Some(upgraded) = waiting.take(hub.settings.max_payload).await else { return };
@@ -98,8 +95,7 @@ pub(crate) fn probe(
         return Err(Refusal::BadRequest);
     }
     let mut trial = Trial(Some(Arc::clone(&session)));
-    let waiting =
-        Waiting { upgrading: hyper::upgrade::on(&mut request), reclaim: peer.reclaim, place: peer.place };
+    let waiting = Waiting { upgrading: hyper::upgrade::on(&mut request), reclaim: peer.reclaim };
     drop(request);
     tokio::spawn(async move {
         let settings = &session.hub().settings;

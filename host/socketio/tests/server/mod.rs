@@ -79,7 +79,7 @@ async fn answer(io: &Io, request: Request<Incoming>, reclaim: Reclaim) -> Respon
         Some(origin) if origin == ALLOWED => Origin::Allowed(HeaderValue::from_static(ALLOWED)),
         Some(_) => Origin::Refused,
     };
-    let peer = Peer { ip: Arc::from("127.0.0.1"), secure: false, origin, place: None, reclaim };
+    let peer = Peer { ip: Arc::from("127.0.0.1"), secure: false, origin, reclaim };
     io.handle(request, peer).await
 }
 
