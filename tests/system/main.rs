@@ -49,6 +49,7 @@ mod sandbox_output;
 mod sandbox_state;
 mod sandbox_time;
 mod socket_calls;
+mod socket_cluster;
 mod socket_hall;
 mod socket_rooms;
 mod socket_sync;

@@ -60,6 +60,7 @@ export const presence_between_hosts = async (...hosts) => {
   const [url, , other] = hosts;
   const { ann, here, there } = await people(...hosts);
   here.socket.emit('intentionalDisconnect');
+  await here.next(':disconnect');
   assert.equal((await there.next('userAfk')).userId, ann.id);
   here.socket.connect();
   assert.deepEqual(await there.next('userBack'), { userId: ann.id });
