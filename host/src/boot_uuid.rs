@@ -6,8 +6,10 @@ use bytes::Bytes;
 use luckystack_backplane::SharedBackplane;
 use tokio::task::AbortHandle;
 
-/// How long it stands without being refreshed.
+/// How long it stands when this host is gone.
 const LIFE: Duration = Duration::from_secs(3600);
+/// A store that came back empty has the name again so soon.
+const REFRESH: Duration = Duration::from_secs(10);
 
 /// Keeps the name written until it is dropped; the key then lives on for at most [`LIFE`].
 #[derive(Debug)]
@@ -23,12 +25,11 @@ impl BootUuid {
         // Without the project's name: the router serves several (§5.1).
         let key = format!("luckystack:boot:{env_key}");
         let task = tokio::spawn(async move {
-            let mut ticks = tokio::time::interval(LIFE / 3);
+            let mut ticks = tokio::time::interval(REFRESH);
             loop {
                 ticks.tick().await;
                 if let Err(error) = backplane.set(&key, uuid.clone(), Some(LIFE)).await {
-                    tracing::warn!(%error, "this boot's name was not written; it is tried again");
-                    ticks.reset_after(Duration::from_secs(5));
+                    tracing::debug!(%error, "this boot's name was not written; it is tried again");
                 }
             }
         });

@@ -115,7 +115,7 @@ fn join_own_rooms(shared: &Arc<Shared>, socket: &Arc<Socket>, client: &Arc<Clien
                 Ok(Read::Unknown) => None,
                 Ok(Read::Throttled { seconds }) => Some(Duration::from_secs(seconds)),
                 Err(error) => {
-                    tracing::warn!(%error, "a socket is in no rooms yet: its session cannot be read");
+                    tracing::debug!(%error, "a socket is in no rooms yet: its session cannot be read");
                     Some(READ_AGAIN)
                 }
             };

@@ -9,7 +9,7 @@ use futures::FutureExt as _;
 use futures::future::{self, BoxFuture};
 use luckystack_pipeline::sync::{Audience, Recipient};
 use luckystack_plugins::Session;
-use luckystack_socketio::{RemoteSocket, Socket, Target};
+use luckystack_socketio::{ClusterError, RemoteSocket, Socket, Target};
 
 use crate::app::room_codes;
 use crate::client::Client;
@@ -192,7 +192,13 @@ impl Reach {
         }
         let rooms = [receiver];
         self.shared.io().fetch_elsewhere(target(&rooms)).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "a sync call does not reach the sockets of all hosts");
+            match error {
+                // Said by the bus itself, once.
+                ClusterError::Bus(_) => tracing::debug!(%error, "a sync call stays on this host"),
+                ClusterError::Timeout { .. } => {
+                    tracing::warn!(%error, "a sync call does not reach the sockets of all hosts");
+                }
+            }
             Vec::new()
         })
     }

@@ -101,13 +101,9 @@ impl Shared {
         if let Some(session) = sessions.cached(token) {
             return Ok(Some(session));
         }
-        match sessions.read(token, &socket.handshake().ip).await {
-            Ok(Read::Live(session)) => Ok(Some(session)),
-            Ok(Read::Unknown | Read::Throttled { .. }) => Ok(None),
-            Err(error) => {
-                tracing::error!(%error, "sessions cannot be read; requests over sockets with a token are refused");
-                Err(error)
-            }
+        match sessions.read(token, &socket.handshake().ip).await? {
+            Read::Live(session) => Ok(Some(session)),
+            Read::Unknown | Read::Throttled { .. } => Ok(None),
         }
     }
 

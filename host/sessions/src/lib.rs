@@ -8,6 +8,7 @@
 
 mod cache;
 mod change;
+mod complaint;
 pub mod cookie;
 mod ending;
 mod events;

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::cache::Cache;
+use crate::complaint::Complaint;
 use crate::events::{Notice, SessionEvent};
 use crate::follow;
 use crate::guard::Guard;
@@ -65,6 +66,8 @@ pub(crate) struct Shared {
     /// Logins, by user.
     pub(crate) logins: Turns,
     pub(crate) events: broadcast::Sender<SessionEvent>,
+    /// That sessions cannot be read.
+    complaint: Complaint,
 }
 
 /// Background work, which ends with the last clone.
@@ -94,6 +97,7 @@ impl Sessions {
             changes: Turns::new(),
             logins: Turns::new(),
             events: broadcast::Sender::new(BACKLOG),
+            complaint: Complaint::default(),
             keys,
             backplane,
             hooks,
@@ -128,7 +132,13 @@ impl Sessions {
     /// # Errors
     /// The store does not answer, and the session is not one that may be served without it.
     pub async fn read(&self, token: &str, ip: &str) -> Result<Read, BackplaneError> {
-        self.shared.read(token, ip).await
+        let read = self.shared.read(token, ip).await;
+        if let Err(error) = &read
+            && self.shared.complaint.is_due()
+        {
+            tracing::error!(%error, "sessions cannot be read; who presents a token is refused");
+        }
+        read
     }
 
     /// Reads without extending life, throttling or hooks: for services that look at a session.
