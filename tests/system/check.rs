@@ -72,7 +72,7 @@ async fn json_has_every_finding_with_its_place_and_remedy() {
 
 #[tokio::test]
 async fn warnings_pass_unless_strict() {
-    let hook = Forge::new("rogue", "rogue").hook(json!({ "hook": "onSocketConnect" }), Act::Nothing);
+    let hook = Forge::new("rogue", "rogue").hook(json!({ "hook": "preCronRun" }), Act::Nothing);
     let project = project().forged("rogue", "rogue.wasm", &hook);
     let (code, out, err) = check(&project, &[]).await;
     assert_eq!((code, out.trim()), (Some(0), "0 errors, 1 warning"), "{err}");

@@ -164,7 +164,7 @@ async fn sources_headers_and_the_manifest_of_a_c_plugin_make_its_component_stale
 #[tokio::test]
 async fn the_example_and_the_conformance_suite_in_c_build() {
     for (dir, service, handlers) in
-        [("example-plugins/units", "units", 3), ("tests/conformance/c", "conformance", 4)]
+        [("example-plugins/units", "units", 3), ("tests/conformance/c", "conformance", 6)]
     {
         let request = BuildRequest {
             language: Language::C,
