@@ -52,7 +52,7 @@ fn keys_and_values_are_checked_in_every_file() {
             "unknown-key",
             "presets/project.toml:1:1",
             "valid keys: `name`, `default_language`",
-            &[(PROJECT, "presence = 1")],
+            &[(PROJECT, "router = 1")],
         ),
         case(
             "wrong-type",
