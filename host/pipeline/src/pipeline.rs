@@ -131,13 +131,15 @@ pub struct HttpRequestEvent<'a> {
     pub ip: &'a str,
 }
 
-/// Payload of the hook `preSocketMessage`, but for what the caller says of itself.
+/// Payload of the hook `preSocketMessage`, but for the caller's address.
 #[derive(Clone, Copy, Debug)]
 pub struct SocketMessageEvent<'a> {
     /// Which kind of call it is.
     pub channel: Surface,
     /// The socket.
     pub socket_id: &'a str,
+    /// Whether it came with a session token; the session is read later.
+    pub authenticated: bool,
     /// The route's name as it came, when it is a string.
     pub route_name: Option<&'a str>,
 }
@@ -279,7 +281,7 @@ impl Pipeline {
             ("channel", Field::Str(event.channel.as_str())),
             ("socketId", Field::Str(event.socket_id)),
             ("ip", Field::Str(&caller.ip)),
-            ("authenticated", Field::Bool(caller.session.is_some())),
+            ("authenticated", Field::Bool(event.authenticated)),
             ("routeName", Field::str_or_null(event.route_name)),
         ];
         let route = event.route_name.unwrap_or(Hook::PreSocketMessage.name());

@@ -8,13 +8,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use luckystack_pipeline::Call;
 use luckystack_pipeline::envelope::{self, ErrorEnvelope, RawError, Shape, Surface};
-use luckystack_pipeline::hooks::Hook;
+use luckystack_pipeline::{Call, Hook, SocketMessageEvent};
 use luckystack_plugins::{Caller, HookStop};
 use luckystack_socketio::Socket;
 use luckystack_topology::{Prefix, parse_transport_name};
-use serde_json::{Map, Value};
 
 use crate::client::{Client, Flight};
 use crate::message::Request;
@@ -36,7 +34,7 @@ pub(crate) fn request(
     let request = Request::read(payload)?;
     let (shared, socket, client) = (Arc::clone(shared), Arc::clone(socket), Arc::clone(client));
     Some(Box::pin(async move {
-        let stop = before_message(&shared, &socket, &client, "api", request.name.as_deref()).await;
+        let stop = before_message(&shared, &socket, &client, Surface::Api, request.name.as_deref()).await;
         let Some(index) = request.index else { return };
         let reply = match stop {
             Some(stop) => refusal(stop),
@@ -55,21 +53,15 @@ pub(crate) async fn before_message(
     shared: &Shared,
     socket: &Socket,
     client: &Client,
-    channel: &str,
-    route: Option<&str>,
+    channel: Surface,
+    route_name: Option<&str>,
 ) -> Option<HookStop> {
     if !shared.pipeline.has_hook(Hook::PreSocketMessage) {
         return None;
     }
-    let mut payload = Map::new();
-    payload.insert("channel".into(), channel.into());
-    payload.insert("socketId".into(), (&**socket.id()).into());
-    payload.insert("ip".into(), (&*socket.handshake().ip).into());
-    payload.insert("authenticated".into(), client.token.is_some().into());
-    if let Some(route) = route {
-        payload.insert("routeName".into(), Value::from(route));
-    }
-    shared.pipeline.run_hook(Hook::PreSocketMessage, &payload).await
+    let authenticated = client.token.is_some();
+    let event = SocketMessageEvent { channel, socket_id: socket.id(), authenticated, route_name };
+    shared.pipeline.pre_socket_message(&event, &shared.caller(socket, client, None)).await
 }
 
 async fn answer(

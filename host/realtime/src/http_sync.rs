@@ -14,7 +14,7 @@ use luckystack_pipeline::sync::{HttpSync, SyncCall, SyncOverHttp};
 use luckystack_plugins::StreamSink;
 use luckystack_plugins::call::SinkFuture;
 
-use crate::audience::HttpAudience;
+use crate::audience::Reach;
 use crate::message::SyncBody;
 use crate::shared::Shared;
 
@@ -52,7 +52,7 @@ async fn run(shared: Arc<Shared>, call: HttpSync, listener: Listener) -> Reply {
         let error = ErrorEnvelope::new(codes::INVALID_REQUEST);
         return shared.pipeline.refuse(Surface::Sync, caller, error).await;
     };
-    let audience = Arc::new(HttpAudience::new(&shared, caller.session.clone()));
+    let audience = Arc::new(Reach::of_http(&shared, caller.session.clone()));
     let call = SyncCall {
         raw_name,
         input,

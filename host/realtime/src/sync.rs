@@ -13,7 +13,7 @@ use luckystack_socketio::Socket;
 use luckystack_topology::{Prefix, parse_transport_name};
 
 use crate::api::before_message;
-use crate::audience::SocketAudience;
+use crate::audience::Reach;
 use crate::client::{Client, Flight};
 use crate::message::SyncRequest;
 use crate::shared::{Shared, unavailable};
@@ -41,7 +41,7 @@ pub(crate) fn request(
             socket.emit("sync", &error);
             return;
         };
-        let audience = Arc::new(SocketAudience::new(&shared, &socket, request.request.index));
+        let audience = Arc::new(Reach::of_socket(&shared, &socket, request.request.index));
         let answer = answer(&shared, &socket, &client, request, &audience);
         let reply = AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|_| {
             let error = ErrorEnvelope::new(codes::SERVER_EXECUTION_FAILED);
@@ -57,11 +57,11 @@ async fn answer(
     socket: &Arc<Socket>,
     client: &Arc<Client>,
     request: SyncRequest,
-    audience: &Arc<SocketAudience>,
+    audience: &Arc<Reach>,
 ) -> Bytes {
     let (index, ignore_self) = (request.request.index, request.ignore_self);
     let route = request.request.name.as_deref();
-    if let Some(stop) = before_message(shared, socket, client, "sync", route).await {
+    if let Some(stop) = before_message(shared, socket, client, Surface::Sync, route).await {
         return refused(shared, socket, client, stopped(stop)).await;
     }
     let checked = match check(request) {

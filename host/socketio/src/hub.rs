@@ -118,9 +118,14 @@ impl Hub {
 
     /// Sockets here in `target`, each once, in the order in which they joined its (first) room.
     pub(crate) fn sockets(&self, target: Target<'_>) -> Vec<Arc<Socket>> {
+        self.first_sockets(target, usize::MAX)
+    }
+
+    /// The first of [`Hub::sockets`], at most so many.
+    pub(crate) fn first_sockets(&self, target: Target<'_>, most: usize) -> Vec<Arc<Socket>> {
         let mut sockets = Vec::new();
         self.index.read().each(target, |socket| {
-            if socket.is_joined() {
+            if sockets.len() < most && socket.is_joined() {
                 sockets.push(Arc::clone(socket));
             }
         });

@@ -98,6 +98,11 @@ impl Io {
         self.hub.sockets(target)
     }
 
+    /// The first of [`Io::sockets_here`], at most so many.
+    pub fn first_sockets_here(&self, target: Target<'_>, most: usize) -> Vec<Arc<Socket>> {
+        self.hub.first_sockets(target, most)
+    }
+
     /// How many sockets of this host are in a room. Does not look at each.
     pub fn count_here(&self, room: &str) -> usize {
         self.hub.count(room)

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use futures::FutureExt as _;
-use futures::future::{self, BoxFuture};
+use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream, StreamExt as _};
 use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
@@ -249,20 +249,6 @@ fn escaped(pattern: &str) -> String {
 impl Role for Publishing {
     fn name(&self) -> &'static str {
         "messages to other hosts"
-    }
-
-    fn receive(&self, _push: PushInfo) {}
-
-    fn lost(&self) {}
-
-    fn restore(&self, _connection: MultiplexedConnection) -> BoxFuture<'_, RedisResult<()>> {
-        future::ready(Ok(())).boxed()
-    }
-
-    fn back(&self) {}
-
-    fn tidy(&self, _connection: MultiplexedConnection) -> BoxFuture<'_, RedisResult<()>> {
-        future::ready(Ok(())).boxed()
     }
 }
 

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use futures::future::BoxFuture;
+use futures::FutureExt as _;
+use futures::future::{self, BoxFuture};
 use parking_lot::RwLock;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, PushInfo, PushKind, RedisError, RedisResult};
@@ -31,20 +32,24 @@ const FIRST_PAUSE: Duration = Duration::from_millis(25);
 /// The longest pause: nobody waits longer for a server that is back.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// What a connection is for.
+/// What a connection is for. One for commands alone has nothing to do but to have a name.
 pub(super) trait Role: Send + Sync + 'static {
     /// For the log.
     fn name(&self) -> &'static str;
     /// A message that nobody asked for. Called from where replies are read: must not block.
-    fn receive(&self, push: PushInfo);
+    fn receive(&self, _push: PushInfo) {}
     /// The connection is lost, or an attempt to get it back has failed.
-    fn lost(&self);
+    fn lost(&self) {}
     /// Prepares a new connection, before anybody else uses it.
-    fn restore(&self, connection: MultiplexedConnection) -> BoxFuture<'_, RedisResult<()>>;
+    fn restore(&self, _connection: MultiplexedConnection) -> BoxFuture<'_, RedisResult<()>> {
+        future::ready(Ok(())).boxed()
+    }
     /// The connection is back and prepared.
-    fn back(&self);
+    fn back(&self) {}
     /// Called every now and then on a connection in good health.
-    fn tidy(&self, connection: MultiplexedConnection) -> BoxFuture<'_, RedisResult<()>>;
+    fn tidy(&self, _connection: MultiplexedConnection) -> BoxFuture<'_, RedisResult<()>> {
+        future::ready(Ok(())).boxed()
+    }
 }
 
 /// How many of the connections to one server are down: the log tells of its loss once, not for each.

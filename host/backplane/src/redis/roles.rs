@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use futures::FutureExt as _;
 use futures::StreamExt as _;
-use futures::future::{self, BoxFuture};
+use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
 use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
@@ -49,20 +49,6 @@ pub(super) struct Changes {
 impl Role for Commands {
     fn name(&self) -> &'static str {
         "commands"
-    }
-
-    fn receive(&self, _push: PushInfo) {}
-
-    fn lost(&self) {}
-
-    fn restore(&self, _connection: MultiplexedConnection) -> BoxFuture<'_, RedisResult<()>> {
-        future::ready(Ok(())).boxed()
-    }
-
-    fn back(&self) {}
-
-    fn tidy(&self, _connection: MultiplexedConnection) -> BoxFuture<'_, RedisResult<()>> {
-        future::ready(Ok(())).boxed()
     }
 }
 

@@ -165,7 +165,12 @@ async fn a_socket_message_is_shown_and_may_be_stopped() {
         told.send(scene.payload()).unwrap();
         fail("message.stopped", Some(429))
     });
-    let event = |route_name| SocketMessageEvent { channel: Surface::Sync, socket_id: "s1", route_name };
+    let event = |route_name| SocketMessageEvent {
+        channel: Surface::Sync,
+        socket_id: "s1",
+        authenticated: true,
+        route_name,
+    };
     let caller = caller(Some("own"), Transport::Socket);
     let stop = stage.pipeline.pre_socket_message(&event(Some(NAME)), &caller).await.unwrap();
     assert_eq!((stop.error_code.as_str(), stop.http_status), ("message.stopped", Some(429)));
